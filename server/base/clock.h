@@ -1,0 +1,23 @@
+#pragma once
+
+#include <cstdint>
+
+namespace tandem {
+
+// Where time comes from; injected so that tests and the simulation own it.
+class Clock {
+ public:
+  virtual ~Clock() = default;
+  // Microseconds since the Unix epoch. May jump when the machine's clock is set.
+  virtual int64_t wall_us() = 0;
+  // Microseconds from an arbitrary start; never goes back.
+  virtual int64_t monotonic_us() = 0;
+
+  int64_t wall_ms() { return wall_us() / 1000; }
+  int64_t monotonic_ms() { return monotonic_us() / 1000; }
+};
+
+// The machine's clocks. The object lives as long as the process.
+Clock& system_clock();
+
+}  // namespace tandem

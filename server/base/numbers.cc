@@ -1,0 +1,137 @@
+#include "server/base/numbers.h"
+
+#include <cerrno>
+#include <charconv>
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <limits>
+
+namespace tandem {
+
+std::optional<uint64_t> parse_uint64(std::string_view text) {
+  if (text.empty() || text.size() > kMaxInt64Digits) return std::nullopt;
+  if (text[0] == '0') return text.size() == 1 ? std::optional<uint64_t>(0) : std::nullopt;
+  uint64_t value = 0;
+  for (char c : text) {
+    const unsigned digit = static_cast<unsigned char>(c) - '0';
+    if (digit > 9) return std::nullopt;
+    if (__builtin_mul_overflow(value, uint64_t{10}, &value) ||
+        __builtin_add_overflow(value, uint64_t{digit}, &value)) {
+      return std::nullopt;
+    }
+  }
+  return value;
+}
+
+std::optional<int64_t> parse_int64(std::string_view text) {
+  const bool negative = !text.empty() && text[0] == '-';
+  if (negative) text.remove_prefix(1);
+  if (negative && text == "0") return std::nullopt;
+  const auto magnitude = parse_uint64(text);
+  if (!magnitude) return std::nullopt;
+  constexpr uint64_t kMax = std::numeric_limits<int64_t>::max();
+  if (negative) {
+    if (*magnitude > kMax + 1) return std::nullopt;
+    return static_cast<int64_t>(~*magnitude + 1);
+  }
+  if (*magnitude > kMax) return std::nullopt;
+  return static_cast<int64_t>(*magnitude);
+}
+
+namespace {
+
+// strtod and strtold want a terminated string; texts longer than this are no number anyone writes.
+template <typename Number, typename Convert>
+std::optional<Number> parse_floating(std::string_view text, Convert convert) {
+  char buffer[kMaxDoubleChars + 1];
+  if (text.empty() || text.size() >= sizeof buffer) return std::nullopt;
+  if (std::isspace(static_cast<unsigned char>(text[0]))) return std::nullopt;
+  std::memcpy(buffer, text.data(), text.size());
+  buffer[text.size()] = '\0';
+  char* end = nullptr;
+  errno = 0;
+  const Number value = convert(buffer, &end);
+  if (end != buffer + text.size() || std::isnan(value)) return std::nullopt;
+  if (errno == ERANGE && (std::isinf(value) || value == 0)) return std::nullopt;
+  return value;
+}
+
+}  // namespace
+
+std::optional<double> parse_double(std::string_view text) {
+  return parse_floating<double>(text,
+                                [](const char* s, char** end) { return std::strtod(s, end); });
+}
+
+std::optional<long double> parse_long_double(std::string_view text) {
+  return parse_floating<long double>(
+      text, [](const char* s, char** end) { return std::strtold(s, end); });
+}
+
+std::optional<uint64_t> parse_memory_size(std::string_view text) {
+  size_t digits = 0;
+  while (digits < text.size() && text[digits] >= '0' && text[digits] <= '9') ++digits;
+  std::string unit(text.substr(digits));
+  for (char& c : unit) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  uint64_t factor = 0;
+  if (unit.empty() || unit == "b") factor = 1;
+  if (unit == "k") factor = 1000;
+  if (unit == "kb") factor = 1024;
+  if (unit == "m") factor = 1000ULL * 1000;
+  if (unit == "mb") factor = 1024ULL * 1024;
+  if (unit == "g") factor = 1000ULL * 1000 * 1000;
+  if (unit == "gb") factor = 1024ULL * 1024 * 1024;
+  uint64_t number = 0;
+  const auto [end, code] = std::from_chars(text.data(), text.data() + digits, number);
+  if (factor == 0 || digits == 0 || code != std::errc()) return std::nullopt;
+  uint64_t bytes = 0;
+  if (__builtin_mul_overflow(number, factor, &bytes)) return std::nullopt;
+  return bytes;
+}
+
+size_t count_digits(uint64_t value) {
+  size_t digits = 1;
+  while (value >= 10) {
+    value /= 10;
+    ++digits;
+  }
+  return digits;
+}
+
+size_t format_int64(int64_t value, char* out) {
+  return static_cast<size_t>(std::to_chars(out, out + kMaxInt64Digits, value).ptr - out);
+}
+
+std::string_view format_int64(int64_t value, std::span<char> scratch) {
+  return {scratch.data(), format_int64(value, scratch.data())};
+}
+
+std::string format_double(double value) {
+  if (std::isinf(value)) return value > 0 ? "inf" : "-inf";
+  if (std::isnan(value)) return "nan";
+  if (value == 0) return std::signbit(value) ? "-0" : "0";
+  char buffer[64];
+  constexpr double kExactIntegers = 4503599627370496.0;  // 2^52
+  if (value > -kExactIntegers && value < kExactIntegers && value == std::floor(value)) {
+    return std::string(buffer, format_int64(static_cast<int64_t>(value), buffer));
+  }
+  const int length = std::snprintf(buffer, sizeof buffer, "%.17g", value);
+  return std::string(buffer, static_cast<size_t>(length));
+}
+
+std::string format_long_double_human(long double value) {
+  if (std::isinf(value)) return value > 0 ? "inf" : "-inf";
+  char buffer[kMaxDoubleChars];
+  const int written = std::snprintf(buffer, sizeof buffer, "%.17Lf", value);
+  if (written <= 0 || static_cast<size_t>(written) >= sizeof buffer) return "0";
+  std::string_view text(buffer, static_cast<size_t>(written));
+  if (text.find('.') != std::string_view::npos) {
+    text = text.substr(0, text.find_last_not_of('0') + 1);
+    if (text.back() == '.') text.remove_suffix(1);
+  }
+  return text == "-0" ? "0" : std::string(text);
+}
+
+}  // namespace tandem
