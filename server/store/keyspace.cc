@@ -1,0 +1,369 @@
+#include "server/store/keyspace.h"
+
+#include <malloc.h>
+
+#include <cstdlib>
+#include <new>
+#include <utility>
+
+#include "server/base/numbers.h"
+
+namespace tandem {
+
+namespace {
+constexpr size_t kCheapToFree = 64;  // allocations; a value of more is freed in the background
+}
+
+// Lays out entries; the only code that knows where each part stands when writing.
+class EntryBuilder {
+ public:
+  using Kind = Entry::Kind;
+
+  // `word` is the integer or pointer of the kinds that have one; `bytes` the value of the embedded
+  // kind.
+  static Entry* build(std::string_view key, ValueType type, Kind kind, uint64_t word,
+                      std::string_view bytes, int64_t expires_at_ms, uint32_t clock) {
+    const bool volatile_key = expires_at_ms != kNoExpiry;
+    const bool long_key = key.size() > 0xff;
+    const bool embedded = kind == Kind::kEmbedded;
+    const size_t size = Entry::kHeaderBytes + (volatile_key ? 8 : 0) + (embedded ? 0 : 8) +
+                        (long_key ? 4 : 1) + key.size() + (embedded ? 1 + bytes.size() : 0);
+    void* memory = std::malloc(size < sizeof(Entry) ? sizeof(Entry) : size);
+    if (memory == nullptr) throw std::bad_alloc();
+    auto* entry = new (memory) Entry;
+    entry->access_clock_ = clock & 0xffffff;
+    entry->type_ = static_cast<uint8_t>(type);
+    entry->flags_ = static_cast<uint8_t>((volatile_key ? Entry::kHasExpiry : 0) |
+                                         (long_key ? Entry::kLongKey : 0) |
+                                         (static_cast<int>(kind) << Entry::kKindShift));
+    char* at = entry->body();
+    if (volatile_key) at = store(at, expires_at_ms);
+    if (!embedded) at = store(at, word);
+    if (long_key) {
+      at = store(at, static_cast<uint32_t>(key.size()));
+    } else {
+      at = store(at, static_cast<uint8_t>(key.size()));
+    }
+    at = copy(at, key);
+    if (embedded) copy(store(at, static_cast<uint8_t>(bytes.size())), bytes);
+    return entry;
+  }
+
+  static Entry* build_string(std::string_view key, std::string_view bytes, int64_t expires_at_ms,
+                             uint32_t clock) {
+    if (bytes.size() <= kMaxInt64Digits) {
+      if (const auto number = parse_int64(bytes)) {
+        return build(key, ValueType::kString, Kind::kInteger, static_cast<uint64_t>(*number), {},
+                     expires_at_ms, clock);
+      }
+    }
+    if (bytes.size() <= Entry::kMaxEmbedded) {
+      return build(key, ValueType::kString, Kind::kEmbedded, 0, bytes, expires_at_ms, clock);
+    }
+    return build(key, ValueType::kString, Kind::kRaw,
+                 reinterpret_cast<uint64_t>(RawString::create(bytes)), {}, expires_at_ms, clock);
+  }
+
+  // The same value under another key or with another expiry; takes the value away from `old`, which
+  // is freed.
+  static Entry* rebuild(Entry* old, std::string_view key, int64_t expires_at_ms) {
+    const Kind kind = old->kind();
+    char scratch[kMaxInt64Digits];
+    const std::string_view bytes =
+        kind == Kind::kEmbedded ? old->string(scratch) : std::string_view();
+    const uint64_t word = kind == Kind::kEmbedded ? 0 : Entry::load<uint64_t>(old->slot());
+    Entry* fresh = build(key, old->type(), kind, word, bytes, expires_at_ms, old->access_clock());
+    fresh->flags_ = static_cast<uint8_t>(fresh->flags_ | (old->flags_ & Entry::kRawEncoding));
+    std::free(old);
+    return fresh;
+  }
+
+  // Overwrites an embedded string by one that fits where it stands; false when it does not.
+  static bool overwrite(Entry* entry, std::string_view bytes) {
+    if (entry->kind() != Kind::kEmbedded || bytes.size() > Entry::kMaxEmbedded) return false;
+    char* at = entry->embedded();
+    const size_t old_size = static_cast<unsigned char>(*at);
+    if (bytes.size() > old_size || bytes.size() < old_size / 2) return false;
+    if (bytes.size() <= kMaxInt64Digits && parse_int64(bytes)) return false;
+    copy(store(at, static_cast<uint8_t>(bytes.size())), bytes);
+    entry->flags_ = static_cast<uint8_t>(entry->flags_ & ~Entry::kRawEncoding);
+    return true;
+  }
+
+  template <typename T>
+  static char* store(char* at, T value) {
+    std::memcpy(at, &value, sizeof value);
+    return at + sizeof value;
+  }
+
+ private:
+  static char* copy(char* at, std::string_view bytes) {
+    // Bytes may come from the entry itself (SET k of a view into k's own value).
+    if (!bytes.empty()) std::memmove(at, bytes.data(), bytes.size());
+    return at + bytes.size();
+  }
+};
+
+Database::~Database() {
+  keys_.for_each([](Entry* entry) { EntryDeleter()(entry); });
+}
+
+bool Database::expired(const Entry* entry) const {
+  return entry->has_expiry() && owner_->expiry_policy_ != ExpiryPolicy::kIgnore &&
+         entry->expires_at_ms() <= owner_->now_ms_;
+}
+
+Entry* Database::lookup(std::string_view key, bool touch) {
+  Entry** slot = keys_.find(key);
+  if (slot == nullptr) return nullptr;
+  Entry* entry = *slot;
+  if (entry->has_expiry() && expired(entry)) {
+    if (owner_->expiry_policy_ == ExpiryPolicy::kDelete) expire(entry);
+    return nullptr;
+  }
+  if (touch && owner_->touching_) entry->set_access_clock(owner_->access_clock());
+  return entry;
+}
+
+Entry* Database::find(std::string_view key) {
+  Entry* entry = lookup(key, true);
+  ++(entry != nullptr ? owner_->stats_.hits : owner_->stats_.misses);
+  return entry;
+}
+
+Entry* Database::peek(std::string_view key) { return lookup(key, false); }
+
+Entry* Database::find_for_write(std::string_view key) { return lookup(key, true); }
+
+void Database::modified(std::string_view key) {
+  if (owner_->observer_ != nullptr) owner_->observer_->key_modified(index_, key);
+}
+
+void Database::expire(Entry* entry) {
+  const std::string key(entry->key());
+  ++owner_->stats_.expired;
+  dispose(remove(key, hash_bytes(key)));
+  modified(key);
+  if (owner_->observer_ != nullptr) owner_->observer_->key_expired(index_, key);
+}
+
+// Puts `fresh` where `slot` holds the key's old entry, or into a new place when `slot` is null.
+Entry* Database::place(Entry** slot, EntryOwner fresh, uint64_t hash) {
+  Entry* entry = fresh.get();
+  if (slot == nullptr) {
+    if (entry->has_expiry()) volatile_.insert(entry, hash);
+    keys_.insert(fresh.release(), hash);
+    return entry;
+  }
+  EntryOwner old(*slot);
+  if (entry->has_expiry() && old->has_expiry()) {
+    *volatile_.find(old->key(), hash) = entry;
+  } else if (old->has_expiry()) {
+    volatile_.erase(old->key(), hash);
+  } else if (entry->has_expiry()) {
+    volatile_.insert(entry, hash);
+  }
+  *slot = fresh.release();
+  dispose(std::move(old));
+  return entry;
+}
+
+Entry* Database::set_string(std::string_view key, std::string_view bytes, bool keep_expiry) {
+  const uint64_t hash = hash_bytes(key);
+  Entry** slot = keys_.find(key, hash);
+  Entry* entry = slot != nullptr ? *slot : nullptr;
+  if (entry != nullptr && (keep_expiry || !entry->has_expiry()) &&
+      EntryBuilder::overwrite(entry, bytes)) {
+    entry->set_access_clock(owner_->access_clock());
+  } else {
+    const int64_t expiry = entry != nullptr && keep_expiry ? entry->expires_at_ms() : kNoExpiry;
+    entry = place(
+        slot, EntryOwner(EntryBuilder::build_string(key, bytes, expiry, owner_->access_clock())),
+        hash);
+  }
+  modified(key);
+  return entry;
+}
+
+Entry* Database::set_integer(std::string_view key, int64_t number, bool keep_expiry) {
+  const uint64_t hash = hash_bytes(key);
+  Entry** slot = keys_.find(key, hash);
+  const int64_t expiry = slot != nullptr && keep_expiry ? (*slot)->expires_at_ms() : kNoExpiry;
+  Entry* entry = place(slot,
+                       EntryOwner(EntryBuilder::build(
+                           key, ValueType::kString, Entry::Kind::kInteger,
+                           static_cast<uint64_t>(number), {}, expiry, owner_->access_clock())),
+                       hash);
+  modified(key);
+  return entry;
+}
+
+Entry* Database::set_value(std::string_view key, std::unique_ptr<Value> value, bool keep_expiry) {
+  const uint64_t hash = hash_bytes(key);
+  Entry** slot = keys_.find(key, hash);
+  const int64_t expiry = slot != nullptr && keep_expiry ? (*slot)->expires_at_ms() : kNoExpiry;
+  const ValueType type = value->type();
+  Entry* entry = place(slot,
+                       EntryOwner(EntryBuilder::build(key, type, Entry::Kind::kValue,
+                                                      reinterpret_cast<uint64_t>(value.release()),
+                                                      {}, expiry, owner_->access_clock())),
+                       hash);
+  modified(key);
+  return entry;
+}
+
+void Database::update_integer(Entry* entry, int64_t number) {
+  EntryBuilder::store(entry->slot(), number);
+  modified(entry->key());
+}
+
+char* Database::edit_string(Entry* entry, size_t length) {
+  const std::string key(entry->key());
+  const uint64_t hash = hash_bytes(key);
+  Entry** slot = keys_.find(key, hash);
+  if (entry->kind() != Entry::Kind::kRaw) {
+    char scratch[kMaxInt64Digits];
+    const std::string_view old = entry->string(scratch);
+    // Build at the old length: the raw block then grows once, with room to spare.
+    RawString* raw = RawString::create(old);
+    entry = place(slot,
+                  EntryOwner(EntryBuilder::build(key, ValueType::kString, Entry::Kind::kRaw,
+                                                 reinterpret_cast<uint64_t>(raw), {},
+                                                 entry->expires_at_ms(), entry->access_clock())),
+                  hash);
+  }
+  RawString* raw = RawString::resize(entry->raw(), length);
+  EntryBuilder::store(entry->slot(), raw);
+  entry->flags_ |= Entry::kRawEncoding;
+  modified(key);
+  return raw->data();
+}
+
+EntryOwner Database::remove(std::string_view key, uint64_t hash) {
+  Entry** slot = keys_.find(key, hash);
+  if (slot == nullptr) return nullptr;
+  if ((*slot)->has_expiry()) volatile_.erase(key, hash);
+  return EntryOwner(keys_.erase(key, hash));
+}
+
+bool Database::erase(std::string_view key) {
+  EntryOwner entry = detach(key);
+  if (entry == nullptr) return false;
+  dispose(std::move(entry));
+  return true;
+}
+
+EntryOwner Database::detach(std::string_view key) {
+  EntryOwner entry = remove(key, hash_bytes(key));
+  // `key` may be a view into the entry, which is still alive.
+  if (entry != nullptr) modified(key);
+  return entry;
+}
+
+void Database::adopt(EntryOwner entry, std::string_view new_key) {
+  const uint64_t hash = hash_bytes(new_key);
+  if (entry->key() != new_key) {
+    Entry* old = entry.release();
+    entry.reset(EntryBuilder::rebuild(old, new_key, old->expires_at_ms()));
+  }
+  const std::string_view key = place(nullptr, std::move(entry), hash)->key();
+  modified(key);
+}
+
+Entry* Database::set_expiry(Entry* entry, int64_t at_ms) {
+  if (entry->has_expiry() == (at_ms != kNoExpiry)) {
+    if (at_ms != kNoExpiry) EntryBuilder::store(entry->body(), at_ms);
+  } else {
+    const uint64_t hash = hash_bytes(entry->key());
+    Entry** slot = keys_.find(entry->key(), hash);
+    if (entry->has_expiry()) volatile_.erase(entry->key(), hash);
+    const std::string key(entry->key());
+    entry = *slot = EntryBuilder::rebuild(entry, key, at_ms);
+    if (at_ms != kNoExpiry) volatile_.insert(entry, hash);
+  }
+  modified(entry->key());
+  return entry;
+}
+
+void Database::dispose(EntryOwner entry) {
+  if (entry->kind() == Entry::Kind::kValue && entry->value()->free_effort() > kCheapToFree) {
+    owner_->free_in_background([raw = entry.release()] { EntryDeleter()(raw); });
+  }
+}
+
+void Database::clear() {
+  volatile_.clear();
+  expire_cursor_ = 0;
+  auto old = std::make_shared<EntryTable>(std::move(keys_));
+  keys_ = EntryTable();
+  if (!old->empty()) {
+    owner_->free_in_background(
+        [old] { old->for_each([](Entry* entry) { EntryDeleter()(entry); }); });
+  }
+  if (owner_->observer_ != nullptr) owner_->observer_->database_replaced(index_);
+}
+
+Entry* Database::random(Random& random) {
+  // A database of nothing but expired keys must not loop for ever on a replica, where they stay.
+  constexpr int kMaxTries = 100;
+  Entry* entry = nullptr;
+  for (int i = 0; i < kMaxTries && !keys_.empty(); ++i) {
+    entry = keys_.random(random);
+    if (!expired(entry)) return entry;
+    if (owner_->expiry_policy_ != ExpiryPolicy::kDelete) continue;
+    expire(entry);
+    entry = nullptr;
+  }
+  return entry;
+}
+
+size_t Database::expire_some(size_t samples, size_t* looked_at) {
+  if (volatile_.empty() || owner_->expiry_policy_ != ExpiryPolicy::kDelete) return 0;
+  std::vector<Entry*> due;
+  size_t seen = 0;
+  do {
+    expire_cursor_ = volatile_.scan(expire_cursor_, [&](Entry* entry) {
+      ++seen;
+      if (expired(entry)) due.push_back(entry);
+    });
+  } while (seen < samples && expire_cursor_ != 0);
+  for (Entry* entry : due) expire(entry);
+  *looked_at += seen;
+  return due.size();
+}
+
+Keyspace::Keyspace(int databases, uint64_t random_seed) : random_(random_seed) {
+  for (int i = 0; i < databases; ++i) databases_.push_back(std::make_unique<Database>(this, i));
+}
+
+void Keyspace::swap_databases(int a, int b) {
+  if (a == b) return;
+  Database &first = database(a), &second = database(b);
+  std::swap(first.keys_, second.keys_);
+  std::swap(first.volatile_, second.volatile_);
+  std::swap(first.expire_cursor_, second.expire_cursor_);
+  if (observer_ != nullptr) {
+    observer_->database_replaced(a);
+    observer_->database_replaced(b);
+  }
+}
+
+void Keyspace::clear() {
+  for (auto& database : databases_) database->clear();
+}
+
+size_t Keyspace::total_size() const {
+  size_t keys = 0;
+  for (const auto& database : databases_) keys += database->size();
+  return keys;
+}
+
+void Keyspace::free_in_background(std::function<void()> work) {
+  if (background_) {
+    background_(std::move(work));
+  } else {
+    work();
+  }
+}
+
+}  // namespace tandem

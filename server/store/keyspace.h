@@ -1,0 +1,174 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "server/base/random.h"
+#include "server/store/entry.h"
+#include "server/store/table.h"
+
+namespace tandem {
+
+// What happens to a key whose time has come when somebody looks at it.
+enum class ExpiryPolicy : uint8_t {
+  kDelete,  // a primary: the key is deleted and the observer told
+  kHide,    // a replica: readers do not see it; its primary's DEL will come
+  kIgnore,  // loading, and applying a primary's stream: it is as alive as any
+};
+
+// Told of every change that goes through the door, on the loop thread, inside the call that makes
+// the change.
+class KeyspaceObserver {
+ public:
+  virtual ~KeyspaceObserver() = default;
+  // The key was created, changed or removed (WATCH, tracking).
+  virtual void key_modified(int db, std::string_view key) = 0;
+  // The key was removed because its time had come. Called once, after key_modified().
+  virtual void key_expired(int db, std::string_view key) = 0;
+  // All keys of the database were removed, or it was swapped with another one.
+  virtual void database_replaced(int db) = 0;
+};
+
+struct KeyspaceStats {
+  uint64_t hits = 0;
+  uint64_t misses = 0;
+  uint64_t expired = 0;
+};
+
+class Keyspace;
+
+// One numbered database: its keys, and the ones among them that have an expiry. Every change of a
+// key goes through this class. Entry pointers are valid until the next change of the database.
+class Database {
+ public:
+  Database(Keyspace* owner, int index) : owner_(owner), index_(index) {}
+  ~Database();
+
+  int index() const { return index_; }
+  size_t size() const { return keys_.size(); }
+  size_t volatile_size() const { return volatile_.size(); }
+
+  // The live entry of a key, or null. Counts a hit or a miss and refreshes the access clock; peek()
+  // does neither.
+  Entry* find(std::string_view key);
+  Entry* peek(std::string_view key);
+  // As peek(), for a caller that is going to change the value: announces the change to whoever must
+  // see the old value first. When the value has been changed in place, call modified().
+  Entry* find_for_write(std::string_view key);
+  void modified(std::string_view key);
+
+  // Each of the following creates the key or replaces its value of whatever type, and drops its
+  // expiry unless `keep_expiry`. modified() is implied.
+  Entry* set_string(std::string_view key, std::string_view bytes, bool keep_expiry = false);
+  Entry* set_integer(std::string_view key, int64_t number, bool keep_expiry = false);
+  Entry* set_value(std::string_view key, std::unique_ptr<Value> value, bool keep_expiry = false);
+
+  // Overwrites the integer of an entry that is_integer(). modified() is implied.
+  void update_integer(Entry* entry, int64_t number);
+  // Makes the value of a string key `length` bytes long (new bytes are zero) and returns it for
+  // changing in place. modified() is implied. The entry may move: look it up again.
+  char* edit_string(Entry* entry, size_t length);
+
+  // Removes a key; false when it is not there. erase() frees it here when that is cheap and in the
+  // background when it is not; detach() leaves it to the caller.
+  bool erase(std::string_view key);
+  EntryOwner detach(std::string_view key);
+  // Moves an entry to another name or database, where no such key must exist. Expiry and clock go
+  // with it.
+  void adopt(EntryOwner entry, std::string_view new_key);
+
+  // Sets or removes (kNoExpiry) the expiry. Returns the entry, which may have moved. modified() is
+  // implied.
+  Entry* set_expiry(Entry* entry, int64_t at_ms);
+
+  // Removes all keys, freeing them in the background.
+  void clear();
+
+  template <typename Visit>
+  void for_each(Visit&& visit) const {
+    keys_.for_each(visit);
+  }
+  // One step of SCAN, see Table::scan(). Expired keys are visited too: the caller filters.
+  template <typename Visit>
+  uint64_t scan(uint64_t cursor, Visit&& visit) const {
+    return keys_.scan(cursor, visit);
+  }
+  bool expired(const Entry* entry) const;
+  // A random live key, or null.
+  Entry* random(Random& random);
+
+  // Looks at up to `samples` keys with an expiry, going on where the last call stopped, and deletes
+  // those whose time has come. Returns how many were deleted and adds those looked at to
+  // *looked_at.
+  size_t expire_some(size_t samples, size_t* looked_at);
+
+  size_t table_memory() const { return keys_.memory_usage() + volatile_.memory_usage(); }
+  void prefetch(std::string_view key) const { keys_.prefetch(hash_bytes(key)); }
+
+ private:
+  friend class Keyspace;
+  using EntryTable = Table<Entry, EntryTraits>;
+
+  Entry* lookup(std::string_view key, bool touch);
+  Entry* place(Entry** slot, EntryOwner fresh, uint64_t hash);
+  void expire(Entry* entry);
+  EntryOwner remove(std::string_view key, uint64_t hash);
+  void dispose(EntryOwner entry);
+
+  Keyspace* owner_;
+  int index_;
+  EntryTable keys_;
+  EntryTable volatile_;  // the entries of keys_ that have an expiry
+  uint64_t expire_cursor_ = 0;
+};
+
+// All databases of a server. Has no clock of its own: set_time() at the start of each command and
+// each cron step. Not thread-safe; belongs to the loop thread.
+class Keyspace {
+ public:
+  explicit Keyspace(int databases, uint64_t random_seed = 1);
+
+  int database_count() const { return static_cast<int>(databases_.size()); }
+  Database& database(int index) { return *databases_[static_cast<size_t>(index)]; }
+  void swap_databases(int a, int b);
+  void clear();  // every database
+  size_t total_size() const;
+
+  void set_time(int64_t wall_ms) { now_ms_ = wall_ms; }
+  int64_t now_ms() const { return now_ms_; }
+  // The clock that find() writes into entries: seconds for LRU.
+  uint32_t access_clock() const { return static_cast<uint32_t>(now_ms_ / 1000) & 0xffffff; }
+  // False while a command of a CLIENT NO-TOUCH client runs.
+  void set_touching(bool on) { touching_ = on; }
+
+  void set_observer(KeyspaceObserver* observer) { observer_ = observer; }
+  // Where large detached values are freed; runs `work` on another thread. Without one they are
+  // freed at once.
+  using Background = std::function<void(std::function<void()> work)>;
+  void set_background(Background background) { background_ = std::move(background); }
+  void free_in_background(std::function<void()> work);
+
+  void set_expiry_policy(ExpiryPolicy policy) { expiry_policy_ = policy; }
+  ExpiryPolicy expiry_policy() const { return expiry_policy_; }
+
+  KeyspaceStats& stats() { return stats_; }
+  Random& random() { return random_; }
+
+ private:
+  friend class Database;
+
+  std::vector<std::unique_ptr<Database>> databases_;
+  KeyspaceObserver* observer_ = nullptr;
+  Background background_;
+  KeyspaceStats stats_;
+  Random random_;
+  int64_t now_ms_ = 0;
+  ExpiryPolicy expiry_policy_ = ExpiryPolicy::kDelete;
+  bool touching_ = true;
+};
+
+}  // namespace tandem
