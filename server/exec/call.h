@@ -1,0 +1,68 @@
+#pragma once
+
+#include <cstdint>
+#include <initializer_list>
+#include <string_view>
+
+#include "server/exec/client.h"
+#include "server/exec/command.h"
+#include "server/exec/effects.h"
+#include "server/resp/reply.h"
+#include "server/store/keyspace.h"
+
+namespace tandem {
+
+class Executor;
+// The engines behind the commands: defined by the commands floor, unknown here.
+struct Services;
+
+// One run of a command: what its handler works with. On the stack of Executor::call(); handlers
+// must not keep it.
+class Call {
+ public:
+  Call(Executor& executor_in, Client& client_in, const Command& command_in, Args args_in,
+       Reply& reply_in);
+
+  const Args args;  // args[0] is the name as the client wrote it
+  Reply& reply;
+  Client& client;
+  Executor& executor;
+  Keyspace& keyspace;
+  Services& services;
+  const Command& command;
+
+  Database& db() { return keyspace.database(client.db); }
+  // The time of the command: frozen for its whole run, a function's and a transaction's too.
+  int64_t now_ms() const { return keyspace.now_ms(); }
+
+  // Counts changes to the dataset (INFO's rdb_changes_since_last_save). A call with changes emits
+  // one effect: its own arguments, unless one of the next two was used.
+  void changed(uint64_t count = 1) { changes_ += count; }
+  // Emits this effect instead of the command itself; may be called several times. Implies at least
+  // one change.
+  void emit(std::initializer_list<std::string_view> effect) {
+    emit(std::span<const std::string_view>(effect.begin(), effect.size()));
+  }
+  void emit(std::span<const std::string_view> effect);
+  // Emits nothing for the command itself (its inner calls have emitted theirs, or nothing needs to
+  // travel).
+  void emit_nothing() { custom_effect_ = true; }
+
+  // Shorthands for common refusals.
+  void wrong_type() {
+    reply.error("WRONGTYPE Operation against a key holding the wrong kind of value");
+  }
+  void syntax_error() { reply.error("ERR syntax error"); }
+  void not_an_integer() { reply.error("ERR value is not an integer or out of range"); }
+  // "ERR wrong number of arguments for 'name' command".
+  void wrong_arg_count();
+
+  uint64_t changes() const { return changes_; }
+  bool custom_effect() const { return custom_effect_; }
+
+ private:
+  uint64_t changes_ = 0;
+  bool custom_effect_ = false;
+};
+
+}  // namespace tandem

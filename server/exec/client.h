@@ -1,0 +1,125 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+#include "server/base/link.h"
+#include "server/exec/command.h"
+#include "server/resp/encoder.h"
+#include "server/resp/request_parser.h"
+
+namespace tandem {
+
+class Executor;
+
+// What a client is; CLIENT LIST's flags and TYPE follow from it.
+enum class ClientKind : uint8_t {
+  kNormal,
+  kReplica,   // a replica of this server
+  kPrimary,   // the stream of this server's primary: exempt from checks, never answered
+  kInternal,  // the AOF loader and the caller behind functions
+};
+
+enum class ReplyMode : uint8_t { kOn, kOff, kSkipNext };
+
+// One queued command of a transaction.
+struct QueuedCommand {
+  Command* command = nullptr;
+  std::vector<std::string> args;
+};
+
+// MULTI's state.
+struct Transaction {
+  bool active = false;
+  bool aborted = false;       // an error while queueing: EXEC answers EXECABORT
+  uint32_t queued_flags = 0;  // of all queued commands together
+  size_t queued_bytes = 0;
+  std::vector<QueuedCommand> queue;
+};
+
+// A client of this server: its connection (none for an internal one), what it has selected and
+// negotiated, and its transaction. Owned by the Executor; found by id.
+class Client final : public LinkHandler {
+ public:
+  Client(Executor* executor, uint64_t id, ClientKind kind);
+  ~Client() override;
+
+  // Takes the connection over. The Loop owns the link and tells this client when it is gone.
+  void attach(Link* link);
+  Link* link() const { return link_; }
+
+  size_t on_input(std::string_view input) override;
+  size_t input_wanted() const override { return parser_.wanted(); }
+  void on_drained() override;
+  void on_closed(std::string_view reason) override;
+
+  // The reply sink of the connection; discards for an internal client and while CLIENT REPLY is
+  // off.
+  Reply& reply() { return *reply_; }
+  RespEncoder* encoder() { return encoder_.get(); }
+  // 2 or 3.
+  void set_protocol(int version);
+  int protocol() const { return protocol_; }
+  void set_reply_mode(ReplyMode mode);
+  ReplyMode reply_mode() const { return reply_mode_; }
+
+  // Stops reading requests until resume(): WAIT, CLIENT PAUSE, a blocking command. The command that
+  // blocks has not replied yet; who resumes it writes the reply first.
+  void block();
+  void resume();
+  bool blocked() const { return blocked_; }
+
+  void close_after_reply();
+  void close_now();
+  bool closing() const { return closing_; }
+
+  // Gives the connection to a replication stream: input goes to `handler` from now on.
+  void redirect_input(LinkHandler* handler) { redirected_ = handler; }
+
+  const uint64_t id;
+  ClientKind kind;
+  int db = 0;
+  bool authenticated = false;
+  std::string user = "default";
+  std::string name, library_name, library_version;
+  bool no_evict = false;
+  bool no_touch = false;
+  bool reply_pending_skip = false;
+  int64_t created_ms = 0;
+  int64_t last_interaction_ms = 0;
+  const Command* last_command = nullptr;
+  uint64_t commands_processed = 0;
+  uint64_t bytes_in = 0, bytes_out = 0;
+  // When the soft output limit was first passed, or 0.
+  int64_t soft_limit_since_ms = 0;
+
+  Transaction transaction;
+  // WATCHed keys as (database, key); `watch_broken` once one of them changed.
+  std::vector<std::pair<int, std::string>> watched;
+  bool watch_broken = false;
+  // Replication offset after this client's last write, for WAIT.
+  uint64_t last_write_offset = 0;
+
+ private:
+  bool handle_request(Args args);
+  void update_reply_sink();
+
+  Executor* executor_;
+  Link* link_ = nullptr;
+  RequestParser parser_;
+  std::unique_ptr<RespEncoder> encoder_;
+  NullReply null_reply_;
+  Reply* reply_ = &null_reply_;
+  LinkHandler* redirected_ = nullptr;
+  ReplyMode reply_mode_ = ReplyMode::kOn;
+  int protocol_ = 2;
+  bool blocked_ = false;
+  bool closing_ = false;
+};
+
+}  // namespace tandem

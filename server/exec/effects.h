@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace tandem {
+
+// Who receives the stream of effects: the AOF and the replication backlog.
+class EffectSink {
+ public:
+  virtual ~EffectSink() = default;
+  // False while nobody would read it: then nothing is encoded.
+  virtual bool wants_effects() const = 0;
+  // Whole units: a SELECT where the database changes, then one effect, or several inside
+  // MULTI/EXEC. Every sink gets the same bytes.
+  virtual void on_effects(std::string_view bytes) = 0;
+};
+
+// The one stream of effects (design idea 4). A unit is what must apply together: all effects of one
+// top-level command, transaction or function call. Each effect is encoded once, as a RESP array.
+class EffectStream {
+ public:
+  void add_sink(EffectSink* sink) { sinks_.push_back(sink); }
+  void remove_sink(EffectSink* sink);
+
+  // Units nest; what was added is handed to the sinks when the outermost one ends.
+  void begin_unit();
+  void end_unit();
+  bool in_unit() const { return depth_ > 0; }
+  // Effects added to the unit so far.
+  size_t unit_effects() const { return unit_effects_; }
+
+  // Adds one effect, which will run in `db`. Outside a unit it is a unit by itself.
+  void add(int db, std::span<const std::string_view> args);
+  // Effects are neither encoded nor delivered while suspended (loading, applying a primary's
+  // stream). Nests.
+  void suspend() { ++suspended_; }
+  void resume() { --suspended_; }
+  bool suspended() const { return suspended_ > 0; }
+
+  // The next effect starts with a SELECT: a sink begins a new file, or a replica a new stream.
+  void forget_selected_db() { selected_db_ = -1; }
+  // Effects encoded since the start, for tests: encoding happens once however many sinks there are.
+  uint64_t encoded_count() const { return encoded_count_; }
+
+ private:
+  bool wanted() const;
+  void encode(std::span<const std::string_view> args);
+
+  std::vector<EffectSink*> sinks_;
+  std::string pending_;   // the open unit, with room for MULTI in front of its first effect
+  size_t multi_gap_ = 0;  // where that room is
+  size_t unit_effects_ = 0;
+  int depth_ = 0;
+  int suspended_ = 0;
+  int selected_db_ = -1;
+  uint64_t encoded_count_ = 0;
+};
+
+}  // namespace tandem

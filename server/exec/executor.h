@@ -1,0 +1,154 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "server/base/clock.h"
+#include "server/base/config.h"
+#include "server/exec/call.h"
+#include "server/exec/client.h"
+#include "server/exec/command.h"
+#include "server/exec/effects.h"
+#include "server/store/keyspace.h"
+
+namespace tandem {
+
+// What the dispatch checks look at; the engines keep it current.
+struct DispatchState {
+  bool loading = false;     // the dataset is being read: LOADING
+  bool is_replica = false;  // has a primary: READONLY for writes when replica-read-only
+  bool primary_link_up =
+      true;  // a replica without its primary: MASTERDOWN when replica-serve-stale-data is no
+  // Why writes are refused on a primary ("MISCONF …" to the letter), empty while all is well.
+  std::string misconf;
+  bool too_few_replicas = false;   // min-replicas-to-write: NOREPLICAS
+  bool over_memory_limit = false;  // maxmemory: OOM for denyoom commands
+  // The text of BUSY while a function or script has run past busy-reply-threshold, else empty.
+  std::string busy;
+  // CLIENT PAUSE: until when (monotonic ms), and whether only writes wait.
+  int64_t paused_until_ms = 0;
+  bool pause_writes_only = false;
+};
+
+// Counters of INFO stats and commandstats that dispatch keeps.
+struct ExecutorStats {
+  uint64_t connections_received = 0;
+  uint64_t connections_rejected = 0;
+  uint64_t commands_processed = 0;
+  uint64_t bytes_in = 0;
+  uint64_t bytes_out = 0;
+  uint64_t unexpected_errors = 0;
+  uint64_t total_error_replies = 0;
+  uint64_t evicted_clients = 0;
+  uint64_t client_output_limit_disconnections = 0;
+  std::map<std::string, uint64_t, std::less<>> errors;  // by code: errorstats
+};
+
+// Who is told when a client's state in the engines must end with it.
+class ClientObserver {
+ public:
+  virtual ~ClientObserver() = default;
+  virtual void client_closed(Client& client) = 0;
+};
+
+// The dispatcher: owns the clients, checks each request against the server's state, runs it, and
+// hands its effects on. Everything here runs on the loop thread.
+class Executor final : public KeyspaceObserver {
+ public:
+  Executor(Keyspace& keyspace, Config& config, Clock& clock, Services& services);
+  ~Executor() override;
+
+  CommandTable& commands() { return commands_; }
+  EffectStream& effects() { return effects_; }
+  DispatchState& state() { return state_; }
+  ExecutorStats& stats() { return stats_; }
+  Keyspace& keyspace() { return keyspace_; }
+  Config& config() { return config_; }
+  Clock& clock() { return clock_; }
+  Services& services() { return services_; }
+  // Changes to the dataset since the last successful save.
+  uint64_t dirty() const { return dirty_; }
+  void set_dirty(uint64_t dirty) { dirty_ = dirty; }
+  // Replication offset after the last unit: set by the replication engine, remembered by each
+  // writing client.
+  std::function<uint64_t()> replication_offset = [] { return uint64_t{0}; };
+
+  // Makes a client for an accepted connection, or refuses it (maxclients, protected-mode) with an
+  // error and closes it.
+  Client* accept(Link* link);
+  // A client without a connection.
+  std::unique_ptr<Client> make_internal_client(ClientKind kind);
+  Client* find_client(uint64_t id);
+  const std::unordered_map<uint64_t, std::unique_ptr<Client>>& clients() const { return clients_; }
+  void add_client_observer(ClientObserver* observer) { client_observers_.push_back(observer); }
+  // Called by a client whose link is gone; destroys it.
+  void remove_client(Client& client);
+
+  // One request of a client, from the network: all checks, MULTI queueing, execution.
+  void execute(Client& client, Args args);
+  // Runs a command that has been resolved and whose argument count fits, as part of a transaction,
+  // a function or the AOF: no checks of the client. The effects join the open unit.
+  void call(Client& client, Command& command, Args args, Reply& reply);
+  // Whether the server's state lets this command run for a caller that is not itself a client
+  // request (a function's inner call). The error to reply, or empty.
+  std::string refusal(const Client& client, const Command& command) const;
+
+  // Runs a transaction's queue, replying an array. WATCH has been checked.
+  void run_transaction(Call& exec_call);
+  void watch(Client& client, std::string_view key);
+  void unwatch_all(Client& client);
+  void discard_transaction(Client& client);
+
+  // The command that runs now, for the crash report and SLOWLOG; null when idle.
+  const Call* current_call() const { return current_call_; }
+  // Calls now, the frozen time refreshed only by the outermost.
+  int call_depth() const { return call_depth_; }
+  void refresh_time();
+
+  // Lets the loop serve other clients while a function runs too long (set by the network; may be
+  // empty).
+  std::function<void()> serve_while_busy;
+  // Records a sub-call's error reply in errorstats.
+  void count_error(std::string_view error_text);
+
+  // Requests that were held back by CLIENT PAUSE are looked at again.
+  void resume_paused_clients();
+
+  void key_modified(int db, std::string_view key) override;
+  void key_expired(int db, std::string_view key) override;
+  void database_replaced(int db) override;
+
+ private:
+  friend class Client;
+
+  std::string check(Client& client, const Command& command, Args args);
+  void reject(Client& client, Command* command, std::string_view error);
+  void queue(Client& client, Command& command, Args args);
+  bool must_wait_for_pause(const Client& client, const Command& command) const;
+
+  struct WatchedKeys;
+
+  Keyspace& keyspace_;
+  Config& config_;
+  Clock& clock_;
+  Services& services_;
+  CommandTable commands_;
+  EffectStream effects_;
+  DispatchState state_;
+  ExecutorStats stats_;
+  std::unordered_map<uint64_t, std::unique_ptr<Client>> clients_;
+  std::vector<ClientObserver*> client_observers_;
+  std::unique_ptr<WatchedKeys> watched_;
+  const Call* current_call_ = nullptr;
+  uint64_t next_client_id_ = 1;
+  uint64_t dirty_ = 0;
+  int call_depth_ = 0;
+};
+
+}  // namespace tandem

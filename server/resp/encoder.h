@@ -1,0 +1,45 @@
+#pragma once
+
+#include <string_view>
+
+#include "server/base/output_buffer.h"
+#include "server/resp/reply.h"
+
+namespace tandem {
+
+// Encodes replies as RESP2 or RESP3 into a connection's output. The buffer outlives the encoder.
+class RespEncoder final : public Reply {
+ public:
+  explicit RespEncoder(OutputBuffer* output) : output_(output) {}
+
+  void set_protocol(int version) { protocol_ = version; }
+  OutputBuffer& output() { return *output_; }
+  // Error replies written so far; a caller compares before and after to learn whether a command
+  // failed.
+  uint64_t errors_written() const { return errors_written_; }
+
+  void integer(int64_t value) override;
+  void bulk(std::string_view bytes) override;
+  void simple(std::string_view text) override;
+  void error(std::string_view text) override;
+  void null() override;
+  void null_array() override;
+  void array(size_t length) override;
+  void map(size_t pairs) override;
+  void set(size_t length) override;
+  void push(size_t length) override;
+  void real(double value) override;
+  void boolean(bool value) override;
+  void big_number(std::string_view digits) override;
+  void verbatim(std::string_view format, std::string_view text) override;
+  int protocol() const override { return protocol_; }
+
+ private:
+  void header(char type, uint64_t length);
+
+  OutputBuffer* output_;
+  int protocol_ = 2;
+  uint64_t errors_written_ = 0;
+};
+
+}  // namespace tandem
