@@ -1,0 +1,28 @@
+#pragma once
+
+#include <span>
+
+#include "server/exec/command.h"
+
+namespace tandem {
+
+// The rows of each family of commands; a family's file defines its handlers and ends with its rows.
+std::span<const CommandRow> string_commands();
+std::span<const CommandRow> hash_commands();
+std::span<const CommandRow> key_commands();
+std::span<const CommandRow> expiry_commands();
+std::span<const CommandRow> transaction_commands();
+std::span<const CommandRow> connection_commands();
+std::span<const CommandRow> client_commands();
+std::span<const CommandRow> config_commands();
+std::span<const CommandRow> introspection_commands();
+std::span<const CommandRow> debug_commands();
+std::span<const CommandRow> server_commands();
+std::span<const CommandRow> persistence_commands();
+std::span<const CommandRow> replication_commands();
+std::span<const CommandRow> function_commands();
+
+// Adds every family to the table.
+void register_all_commands(CommandTable& table);
+
+}  // namespace tandem

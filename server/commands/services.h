@@ -1,0 +1,54 @@
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "server/base/clock.h"
+#include "server/base/env.h"
+#include "server/base/link.h"
+#include "server/base/result.h"
+
+namespace tandem {
+
+class Config;
+class Executor;
+class FunctionEngine;
+class Keyspace;
+class Persistence;
+class Replication;
+struct CommandRow;
+
+// What commands ask of the composition root above them.
+class ServerControl {
+ public:
+  virtual ~ServerControl() = default;
+  // INFO's text for these section names ("default", "all", "everything" and single ones, any case; none: default).
+  virtual std::string info(std::span<const std::string_view> sections) = 0;
+  // Starts a shutdown: saves unless told not to, then leaves the loop. An error means that it cannot shut down now.
+  struct ShutdownOptions {
+    bool save = false, no_save = false, now = false, force = false;
+  };
+  virtual Status shutdown(const ShutdownOptions& options) = 0;
+  // CONFIG RESETSTAT.
+  virtual void reset_stats() = 0;
+  // The server's run id (40 hexadecimal digits) and start time.
+  virtual const std::string& run_id() const = 0;
+  virtual int64_t started_ms() const = 0;
+};
+
+// Everything a command handler can reach; built once by the composition root, which owns what it points to.
+struct Services {
+  Config* config = nullptr;
+  Env* env = nullptr;
+  Loop* loop = nullptr;
+  Clock* clock = nullptr;
+  Keyspace* keyspace = nullptr;
+  Executor* executor = nullptr;
+  FunctionEngine* functions = nullptr;
+  Persistence* persistence = nullptr;
+  Replication* replication = nullptr;
+  ServerControl* control = nullptr;
+};
+
+}  // namespace tandem
