@@ -1,0 +1,138 @@
+#include "server/resp/encoder.h"
+
+#include <cstring>
+
+#include "server/base/numbers.h"
+
+namespace tandem {
+
+namespace {
+// A type byte, a 64-bit number and CRLF.
+constexpr size_t kHeaderBytes = kMaxInt64Digits + 3;
+}  // namespace
+
+void RespEncoder::header(char type, uint64_t length) {
+  char* out = output_->reserve(kHeaderBytes);
+  out[0] = type;
+  size_t end = 1;
+  if (length < 10) {
+    out[end++] = static_cast<char>('0' + length);
+  } else {
+    end += format_int64(static_cast<int64_t>(length), out + 1);
+  }
+  out[end++] = '\r';
+  out[end++] = '\n';
+  output_->commit(end);
+}
+
+void RespEncoder::integer(int64_t value) {
+  char* out = output_->reserve(kHeaderBytes);
+  out[0] = ':';
+  size_t end = 1 + format_int64(value, out + 1);
+  out[end++] = '\r';
+  out[end++] = '\n';
+  output_->commit(end);
+}
+
+void RespEncoder::bulk(std::string_view bytes) {
+  char* out = output_->reserve(kHeaderBytes + bytes.size() + 2);
+  out[0] = '$';
+  size_t end = 1;
+  if (bytes.size() < 10) {
+    out[end++] = static_cast<char>('0' + bytes.size());
+  } else {
+    end += format_int64(static_cast<int64_t>(bytes.size()), out + 1);
+  }
+  out[end++] = '\r';
+  out[end++] = '\n';
+  std::memcpy(out + end, bytes.data(), bytes.size());
+  end += bytes.size();
+  out[end++] = '\r';
+  out[end++] = '\n';
+  output_->commit(end);
+}
+
+void RespEncoder::simple(std::string_view text) {
+  char* out = output_->reserve(text.size() + 3);
+  out[0] = '+';
+  std::memcpy(out + 1, text.data(), text.size());
+  out[text.size() + 1] = '\r';
+  out[text.size() + 2] = '\n';
+  output_->commit(text.size() + 3);
+}
+
+void RespEncoder::error(std::string_view text) {
+  ++errors_written_;
+  // A line break inside would end the reply early: clients would read the rest as another one.
+  while (!text.empty() && (text.back() == '\r' || text.back() == '\n')) text.remove_suffix(1);
+  char* out = output_->reserve(text.size() + 3);
+  out[0] = '-';
+  for (size_t i = 0; i < text.size(); ++i) {
+    out[i + 1] = text[i] == '\r' || text[i] == '\n' ? ' ' : text[i];
+  }
+  out[text.size() + 1] = '\r';
+  out[text.size() + 2] = '\n';
+  output_->commit(text.size() + 3);
+}
+
+void RespEncoder::null() { output_->append(protocol_ == 2 ? "$-1\r\n" : "_\r\n"); }
+
+void RespEncoder::null_array() { output_->append(protocol_ == 2 ? "*-1\r\n" : "_\r\n"); }
+
+void RespEncoder::array(size_t length) { header('*', length); }
+
+void RespEncoder::map(size_t pairs) {
+  if (protocol_ == 2) {
+    header('*', pairs * 2);
+  } else {
+    header('%', pairs);
+  }
+}
+
+void RespEncoder::set(size_t length) { header(protocol_ == 2 ? '*' : '~', length); }
+
+void RespEncoder::push(size_t length) { header(protocol_ == 2 ? '*' : '>', length); }
+
+void RespEncoder::real(double value) {
+  const std::string text = format_double(value);
+  if (protocol_ == 2) {
+    bulk(text);
+    return;
+  }
+  output_->append(',');
+  output_->append(text);
+  output_->append("\r\n");
+}
+
+void RespEncoder::boolean(bool value) {
+  if (protocol_ == 2) {
+    integer(value ? 1 : 0);
+  } else {
+    output_->append(value ? "#t\r\n" : "#f\r\n");
+  }
+}
+
+void RespEncoder::big_number(std::string_view digits) {
+  if (protocol_ == 2) {
+    bulk(digits);
+    return;
+  }
+  output_->append('(');
+  output_->append(digits);
+  output_->append("\r\n");
+}
+
+void RespEncoder::verbatim(std::string_view format, std::string_view text) {
+  if (protocol_ == 2) {
+    bulk(text);
+    return;
+  }
+  header('=', text.size() + 4);
+  char tag[4] = {'t', 'x', 't', ':'};
+  for (size_t i = 0; i < 3 && i < format.size(); ++i) tag[i] = format[i];
+  output_->append({tag, sizeof tag});
+  output_->append(text);
+  output_->append("\r\n");
+}
+
+}  // namespace tandem
