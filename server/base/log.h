@@ -14,6 +14,9 @@ enum class LogLevel : unsigned char { kDebug, kVerbose, kNotice, kWarning, kNoth
 
 // Sends log lines to `path`, or to standard output when it is empty.
 Status open_log(const std::string& path);
+// The path given to the last open_log() that succeeded; empty for standard output. Safe to read in
+// a signal handler.
+const char* log_path();
 void set_log_level(LogLevel level);
 LogLevel log_level();
 // 'M', 'S' or 'C', shown behind the process id.

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "server/base/env.h"
+
+namespace tandem {
+
+// Hands a closure to the loop thread, which runs it on a later turn. Called from the worker thread.
+using PostToLoop = std::function<void(std::function<void()>)>;
+
+// The operating system's files, processes and threads. The worker thread starts with the first
+// job; the destructor runs what is queued and joins it, so `post_to_loop` must work until then.
+//
+// A forked child inherits none of the parent's sockets or locks, dies with the parent, and must not
+// call run_in_background(): it has no worker and no loop.
+std::unique_ptr<Env> make_posix_env(PostToLoop post_to_loop);
+
+}  // namespace tandem
