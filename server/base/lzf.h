@@ -1,0 +1,27 @@
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "server/base/result.h"
+
+namespace tandem {
+
+// LZF (liblzf), as RDB files hold their longer strings: the compressed bytes carry neither their
+// own length nor the raw one.
+
+// `raw` compressed, or nothing when that would not save at least four bytes.
+std::optional<std::string> lzf_compress(std::string_view raw);
+
+// Whether `compressed_bytes` of LZF could stand for as many as `raw_bytes`. A claim beyond that is
+// false, and no memory need be set aside for it.
+bool lzf_can_hold(size_t compressed_bytes, size_t raw_bytes);
+
+// Fills `raw` exactly; kCorrupt when the compressed bytes are malformed or hold more or less.
+Status lzf_decompress(std::string_view compressed, std::span<char> raw);
+// The same into a new string, allocated only when lzf_can_hold().
+Result<std::string> lzf_decompress(std::string_view compressed, size_t raw_bytes);
+
+}  // namespace tandem

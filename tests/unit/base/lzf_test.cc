@@ -1,0 +1,72 @@
+#include "server/base/lzf.h"
+
+#include <gtest/gtest.h>
+
+#include "server/base/random.h"
+
+namespace tandem {
+namespace {
+
+TEST(Lzf, RoundTrips) {
+  Random random(7);
+  for (int i = 0; i < 200; ++i) {
+    std::string raw;
+    const size_t size = random.below(5000);
+    while (raw.size() < size)
+      raw.append(random.below(50), static_cast<char>('a' + random.below(4)));
+    const auto packed = lzf_compress(raw);
+    if (!packed) continue;
+    EXPECT_LE(packed->size() + 4, raw.size());
+    const auto unpacked = lzf_decompress(*packed, raw.size());
+    ASSERT_TRUE(unpacked.ok()) << unpacked.error().to_string();
+    EXPECT_EQ(unpacked.value(), raw);
+  }
+}
+
+TEST(Lzf, LeavesWhatDoesNotShrink) {
+  EXPECT_EQ(lzf_compress(""), std::nullopt);
+  EXPECT_EQ(lzf_compress("aaaa"), std::nullopt);
+  EXPECT_EQ(lzf_compress("abcdefghijklmnopqrstuvwxyz"), std::nullopt);
+}
+
+TEST(Lzf, RefusesAWrongLength) {
+  const std::string raw(1000, 'a');
+  const auto packed = lzf_compress(raw);
+  ASSERT_TRUE(packed.has_value());
+  EXPECT_FALSE(lzf_decompress(*packed, 999).ok());
+  EXPECT_FALSE(lzf_decompress(*packed, 1001).ok());
+  EXPECT_FALSE(lzf_decompress(*packed, size_t{0}).ok());
+  EXPECT_FALSE(lzf_decompress("", 1).ok());
+  EXPECT_FALSE(lzf_decompress(packed->substr(0, packed->size() - 1), 1000).ok());
+}
+
+TEST(Lzf, RefusesALengthNoSuchInputCanHoldWithoutAllocatingIt) {
+  EXPECT_FALSE(lzf_decompress("abc", size_t{1} << 40).ok());
+  EXPECT_TRUE(lzf_can_hold(12, 1000));
+  EXPECT_FALSE(lzf_can_hold(10, 1000));
+  // The densest input there is: one byte, then back-references of 264.
+  const std::string dense(200000, 'a');
+  const auto packed = lzf_compress(dense);
+  ASSERT_TRUE(packed.has_value());
+  EXPECT_TRUE(lzf_can_hold(packed->size(), dense.size()));
+}
+
+TEST(Lzf, FlippedBytesNeverReachOutside) {
+  std::string raw;
+  for (int i = 0; i < 60; ++i) raw += "field:" + std::to_string(i);
+  auto packed = lzf_compress(raw);
+  ASSERT_TRUE(packed.has_value());
+  for (size_t i = 0; i < packed->size(); ++i) {
+    for (int bit = 0; bit < 8; ++bit) {
+      std::string bytes = *packed;
+      bytes[i] = static_cast<char>(bytes[i] ^ (1 << bit));
+      const auto unpacked = lzf_decompress(bytes, raw.size());
+      if (unpacked) {
+        EXPECT_EQ(unpacked.value().size(), raw.size());
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace tandem
