@@ -67,6 +67,9 @@ class Client final : public LinkHandler {
   int protocol() const { return protocol_; }
   void set_reply_mode(ReplyMode mode);
   ReplyMode reply_mode() const { return reply_mode_; }
+  // A connection becomes a replica's, or the stream of this server's primary: requests are not
+  // answered any more.
+  void set_kind(ClientKind new_kind);
 
   // Stops reading requests until resume(): WAIT, CLIENT PAUSE, a blocking command. The command that
   // blocks has not replied yet; who resumes it writes the reply first.
@@ -82,14 +85,13 @@ class Client final : public LinkHandler {
   void redirect_input(LinkHandler* handler) { redirected_ = handler; }
 
   const uint64_t id;
-  ClientKind kind;
+  ClientKind kind;  // change it with set_kind()
   int db = 0;
   bool authenticated = false;
   std::string user = "default";
   std::string name, library_name, library_version;
   bool no_evict = false;
   bool no_touch = false;
-  bool reply_pending_skip = false;
   int64_t created_ms = 0;
   int64_t last_interaction_ms = 0;
   const Command* last_command = nullptr;
@@ -107,6 +109,7 @@ class Client final : public LinkHandler {
 
  private:
   bool handle_request(Args args);
+  size_t count_input(size_t consumed);
   void update_reply_sink();
 
   Executor* executor_;
@@ -118,6 +121,7 @@ class Client final : public LinkHandler {
   LinkHandler* redirected_ = nullptr;
   ReplyMode reply_mode_ = ReplyMode::kOn;
   int protocol_ = 2;
+  int replies_to_skip_ = 0;
   bool blocked_ = false;
   bool closing_ = false;
 };

@@ -8,6 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "server/base/clock.h"
 #include "server/base/result.h"
 
 namespace tandem {
@@ -44,7 +45,9 @@ enum CommandFlag : uint32_t {
   kAllowBusy = 1u << 17,
   kNoAsyncLoading = 1u << 18,
   kNoMandatoryKeys = 1u << 19,
-  kNoFlag = 1u << 31,
+  // Not printed by COMMAND; a row names them in extra_flags.
+  kTransactionControl = 1u << 30,  // runs at once inside MULTI instead of being queued
+  kRunsTransaction = 1u << 31,     // EXEC
 };
 
 // One row of the command table, as it stands at the end of a family's file. The texts are those
@@ -64,6 +67,7 @@ struct CommandRow {
   std::string_view since = {};
   std::string_view group = {};
   std::string_view complexity = {};
+  uint32_t extra_flags = 0;  // CommandFlags that have no text
 };
 
 struct KeySpec {
@@ -82,9 +86,11 @@ struct KeySpec {
 // Counters of COMMANDSTATS.
 struct CommandStats {
   uint64_t calls = 0;
-  uint64_t microseconds = 0;
+  uint64_t ticks = 0;  // of tick_count()
   uint64_t rejected = 0;
   uint64_t failed = 0;
+
+  uint64_t microseconds() const { return ticks / ticks_per_us(); }
 };
 
 // A registered command. Lives as long as the table.

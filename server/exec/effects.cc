@@ -39,7 +39,8 @@ void EffectStream::end_unit() {
     pending_.replace(multi_gap_, kMulti.size(), kMulti);
     bytes = pending_;
   } else {
-    // The room for MULTI was not needed: close it from the short side, which holds a SELECT at most.
+    // The room for MULTI was not needed: close it from the short side, which holds a SELECT at
+    // most.
     std::copy_backward(pending_.begin(), pending_.begin() + static_cast<ptrdiff_t>(multi_gap_),
                        pending_.begin() + static_cast<ptrdiff_t>(multi_gap_ + kMulti.size()));
     bytes = std::string_view(pending_).substr(kMulti.size());
@@ -59,7 +60,8 @@ void EffectStream::add(int db, std::span<const std::string_view> args) {
   if (db != selected_db_) {
     char digits[kMaxInt64Digits];
     const std::string_view select[] = {"SELECT", format_int64(db, digits)};
-    // In front of MULTI when it is the unit's first: a reader may look at databases outside transactions only.
+    // In front of MULTI when it is the unit's first: a reader may look at databases outside
+    // transactions only.
     encode(select);
     selected_db_ = db;
   }

@@ -57,9 +57,11 @@ class ClientObserver {
   virtual void client_closed(Client& client) = 0;
 };
 
+class WatchedKeys;
+
 // The dispatcher: owns the clients, checks each request against the server's state, runs it, and
 // hands its effects on. Everything here runs on the loop thread.
-class Executor final : public KeyspaceObserver {
+class Executor final : public KeyspaceObserver, public ErrorListener {
  public:
   Executor(Keyspace& keyspace, Config& config, Clock& clock, Services& services);
   ~Executor() override;
@@ -82,6 +84,8 @@ class Executor final : public KeyspaceObserver {
   // Makes a client for an accepted connection, or refuses it (maxclients, protected-mode) with an
   // error and closes it.
   Client* accept(Link* link);
+  // A client for a link that this server opened or that skips the checks of accept().
+  Client* adopt_link(Link* link, ClientKind kind);
   // A client without a connection.
   std::unique_ptr<Client> make_internal_client(ClientKind kind);
   Client* find_client(uint64_t id);
@@ -90,8 +94,15 @@ class Executor final : public KeyspaceObserver {
   // Called by a client whose link is gone; destroys it.
   void remove_client(Client& client);
 
-  // One request of a client, from the network: all checks, MULTI queueing, execution.
-  void execute(Client& client, Args args);
+  // One request of a client: all checks, MULTI queueing, execution. False when CLIENT PAUSE holds
+  // it back: the client is blocked and the request is to be given again once it resumes.
+  bool execute(Client& client, Args args);
+  // The same for requests that arrived together: the clock is read for the batch, not for each.
+  void begin_batch();
+  bool execute_in_batch(Client& client, Args args);
+  const RequestLimits& request_limits() const { return request_limits_; }
+  // Closes the client when its output has passed client-output-buffer-limit.
+  void check_output_limit(Client& client);
   // Runs a command that has been resolved and whose argument count fits, as part of a transaction,
   // a function or the AOF: no checks of the client. The effects join the open unit.
   void call(Client& client, Command& command, Args args, Reply& reply);
@@ -102,6 +113,8 @@ class Executor final : public KeyspaceObserver {
   // Runs a transaction's queue, replying an array. WATCH has been checked.
   void run_transaction(Call& exec_call);
   void watch(Client& client, std::string_view key);
+  // Whether no key that the client WATCHes has changed or expired since.
+  bool watch_intact(Client& client);
   void unwatch_all(Client& client);
   void discard_transaction(Client& client);
 
@@ -114,25 +127,24 @@ class Executor final : public KeyspaceObserver {
   // Lets the loop serve other clients while a function runs too long (set by the network; may be
   // empty).
   std::function<void()> serve_while_busy;
-  // Records a sub-call's error reply in errorstats.
-  void count_error(std::string_view error_text);
+  // Counts an error reply in errorstats; encoders report theirs, other sinks' owners call it.
+  void on_error_reply(std::string_view text) override;
 
   // Requests that were held back by CLIENT PAUSE are looked at again.
   void resume_paused_clients();
 
   void key_modified(int db, std::string_view key) override;
   void key_expired(int db, std::string_view key) override;
-  void database_replaced(int db) override;
+  void database_replacing(int db) override;
 
  private:
   friend class Client;
 
-  std::string check(Client& client, const Command& command, Args args);
+  std::string check(const Client& client, const Command& command) const;
+  std::string state_refusal(uint32_t flags, const Command& command) const;
   void reject(Client& client, Command* command, std::string_view error);
   void queue(Client& client, Command& command, Args args);
   bool must_wait_for_pause(const Client& client, const Command& command) const;
-
-  struct WatchedKeys;
 
   Keyspace& keyspace_;
   Config& config_;
@@ -146,7 +158,10 @@ class Executor final : public KeyspaceObserver {
   std::vector<ClientObserver*> client_observers_;
   std::unique_ptr<WatchedKeys> watched_;
   const Call* current_call_ = nullptr;
+  RequestLimits request_limits_;
+  std::vector<uint64_t> paused_clients_;
   uint64_t next_client_id_ = 1;
+  uint64_t batch_started_ticks_ = 0;
   uint64_t dirty_ = 0;
   int call_depth_ = 0;
 };

@@ -62,7 +62,7 @@ void RespEncoder::simple(std::string_view text) {
 }
 
 void RespEncoder::error(std::string_view text) {
-  ++errors_written_;
+  if (listener_ != nullptr) listener_->on_error_reply(text);
   // A line break inside would end the reply early: clients would read the rest as another one.
   while (!text.empty() && (text.back() == '\r' || text.back() == '\n')) text.remove_suffix(1);
   char* out = output_->reserve(text.size() + 3);

@@ -7,6 +7,13 @@
 
 namespace tandem {
 
+// Told of every error reply, for the statistics.
+class ErrorListener {
+ public:
+  virtual ~ErrorListener() = default;
+  virtual void on_error_reply(std::string_view text) = 0;
+};
+
 // Encodes replies as RESP2 or RESP3 into a connection's output. The buffer outlives the encoder.
 class RespEncoder final : public Reply {
  public:
@@ -14,9 +21,7 @@ class RespEncoder final : public Reply {
 
   void set_protocol(int version) { protocol_ = version; }
   OutputBuffer& output() { return *output_; }
-  // Error replies written so far; a caller compares before and after to learn whether a command
-  // failed.
-  uint64_t errors_written() const { return errors_written_; }
+  void set_error_listener(ErrorListener* listener) { listener_ = listener; }
 
   void integer(int64_t value) override;
   void bulk(std::string_view bytes) override;
@@ -39,7 +44,7 @@ class RespEncoder final : public Reply {
 
   OutputBuffer* output_;
   int protocol_ = 2;
-  uint64_t errors_written_ = 0;
+  ErrorListener* listener_ = nullptr;
 };
 
 }  // namespace tandem

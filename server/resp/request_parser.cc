@@ -53,8 +53,8 @@ RequestParser::Outcome RequestParser::parse_array(std::string_view input,
   const char* const data = input.data();
   if (args_left_ < 0) {
     const size_t search_from = 1;
-    const auto* end = static_cast<const char*>(
-        std::memchr(data + search_from, '\r', input.size() - search_from));
+    const auto* end =
+        static_cast<const char*>(std::memchr(data + search_from, '\r', input.size() - search_from));
     if (end == nullptr) {
       return input.size() > kMaxInlineBytes ? fail("too big mbulk count string")
                                             : Outcome::kNeedMore;
@@ -84,8 +84,8 @@ RequestParser::Outcome RequestParser::parse_array(std::string_view input,
   while (args_left_ > 0) {
     if (bulk_length_ < 0) {
       if (position_ >= input.size()) return Outcome::kNeedMore;
-      const auto* end = static_cast<const char*>(
-          std::memchr(data + position_, '\r', input.size() - position_));
+      const auto* end =
+          static_cast<const char*>(std::memchr(data + position_, '\r', input.size() - position_));
       if (end == nullptr) {
         return input.size() - position_ > kMaxInlineBytes ? fail("too big bulk count string")
                                                           : Outcome::kNeedMore;

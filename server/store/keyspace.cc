@@ -292,6 +292,7 @@ void Database::dispose(EntryOwner entry) {
 }
 
 void Database::clear() {
+  if (owner_->observer_ != nullptr) owner_->observer_->database_replacing(index_);
   volatile_.clear();
   expire_cursor_ = 0;
   auto old = std::make_shared<EntryTable>(std::move(keys_));
@@ -300,7 +301,6 @@ void Database::clear() {
     owner_->free_in_background(
         [old] { old->for_each([](Entry* entry) { EntryDeleter()(entry); }); });
   }
-  if (owner_->observer_ != nullptr) owner_->observer_->database_replaced(index_);
 }
 
 Entry* Database::random(Random& random) {
@@ -339,13 +339,17 @@ Keyspace::Keyspace(int databases, uint64_t random_seed) : random_(random_seed) {
 void Keyspace::swap_databases(int a, int b) {
   if (a == b) return;
   Database &first = database(a), &second = database(b);
+  announce_replacing(a, b);
   std::swap(first.keys_, second.keys_);
   std::swap(first.volatile_, second.volatile_);
   std::swap(first.expire_cursor_, second.expire_cursor_);
-  if (observer_ != nullptr) {
-    observer_->database_replaced(a);
-    observer_->database_replaced(b);
-  }
+  announce_replacing(a, b);
+}
+
+void Keyspace::announce_replacing(int a, int b) {
+  if (observer_ == nullptr) return;
+  observer_->database_replacing(a);
+  observer_->database_replacing(b);
 }
 
 void Keyspace::clear() {

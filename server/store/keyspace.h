@@ -29,8 +29,9 @@ class KeyspaceObserver {
   virtual void key_modified(int db, std::string_view key) = 0;
   // The key was removed because its time had come. Called once, after key_modified().
   virtual void key_expired(int db, std::string_view key) = 0;
-  // All keys of the database were removed, or it was swapped with another one.
-  virtual void database_replaced(int db) = 0;
+  // All keys of the database are about to be removed, or it is being swapped with another one: called before and after
+  // a swap, so that both contents are seen.
+  virtual void database_replacing(int db) = 0;
 };
 
 struct KeyspaceStats {
@@ -160,6 +161,8 @@ class Keyspace {
 
  private:
   friend class Database;
+
+  void announce_replacing(int a, int b);
 
   std::vector<std::unique_ptr<Database>> databases_;
   KeyspaceObserver* observer_ = nullptr;

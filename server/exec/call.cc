@@ -1,0 +1,29 @@
+#include "server/exec/call.h"
+
+#include <string>
+
+#include "server/exec/executor.h"
+
+namespace tandem {
+
+Call::Call(Executor& executor_in, Client& client_in, const Command& command_in, Args args_in,
+           Reply& reply_in)
+    : args(args_in),
+      reply(reply_in),
+      client(client_in),
+      executor(executor_in),
+      keyspace(executor_in.keyspace()),
+      services(executor_in.services()),
+      command(command_in) {}
+
+void Call::emit(std::span<const std::string_view> effect) {
+  custom_effect_ = true;
+  if (changes_ == 0) changes_ = 1;
+  executor.effects().add(client.db, effect);
+}
+
+void Call::wrong_arg_count() {
+  reply.error("ERR wrong number of arguments for '" + command.name + "' command");
+}
+
+}  // namespace tandem

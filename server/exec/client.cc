@@ -1,0 +1,127 @@
+#include "server/exec/client.h"
+
+#include <utility>
+
+#include "server/base/log.h"
+#include "server/exec/executor.h"
+
+namespace tandem {
+
+Client::Client(Executor* executor, uint64_t id_in, ClientKind kind_in)
+    : id(id_in), kind(kind_in), executor_(executor) {}
+
+Client::~Client() = default;
+
+void Client::attach(Link* link) {
+  link_ = link;
+  encoder_ = std::make_unique<RespEncoder>(&link->output());
+  encoder_->set_error_listener(executor_);
+  encoder_->set_protocol(protocol_);
+  update_reply_sink();
+}
+
+void Client::set_protocol(int version) {
+  protocol_ = version;
+  if (encoder_ != nullptr) encoder_->set_protocol(version);
+}
+
+void Client::set_reply_mode(ReplyMode mode) {
+  reply_mode_ = mode;
+  // CLIENT REPLY SKIP itself is not answered either.
+  replies_to_skip_ = mode == ReplyMode::kSkipNext ? 2 : 0;
+  update_reply_sink();
+}
+
+void Client::update_reply_sink() {
+  const bool silent = encoder_ == nullptr || reply_mode_ != ReplyMode::kOn ||
+                      kind == ClientKind::kPrimary || kind == ClientKind::kReplica;
+  reply_ = silent ? static_cast<Reply*>(&null_reply_) : encoder_.get();
+}
+
+void Client::set_kind(ClientKind new_kind) {
+  kind = new_kind;
+  update_reply_sink();
+}
+
+size_t Client::on_input(std::string_view input) {
+  executor_->begin_batch();
+  size_t consumed = 0;
+  while (consumed < input.size() && !blocked_ && !closing_) {
+    if (redirected_ != nullptr) return consumed + redirected_->on_input(input.substr(consumed));
+    const RequestLimits limits =
+        authenticated ? executor_->request_limits() : RequestLimits::unauthenticated();
+    switch (parser_.parse(input.substr(consumed), limits)) {
+      case RequestParser::Outcome::kRequest:
+        // A request held back by CLIENT PAUSE stays in the input and is parsed again.
+        if (handle_request(parser_.args())) consumed += parser_.consumed();
+        break;
+      case RequestParser::Outcome::kEmpty:
+        consumed += parser_.consumed();
+        break;
+      case RequestParser::Outcome::kNeedMore:
+        return count_input(consumed);
+      case RequestParser::Outcome::kError:
+        log_verbose("Protocol error (" + parser_.error() + ") from client " +
+                    link_->peer_address());
+        encoder_->error("ERR " + parser_.error());
+        close_after_reply();
+        break;
+    }
+  }
+  return count_input(consumed);
+}
+
+size_t Client::count_input(size_t consumed) {
+  bytes_in += consumed;
+  executor_->stats().bytes_in += consumed;
+  return consumed;
+}
+
+// False when the request has to wait and be presented again.
+bool Client::handle_request(Args args) {
+  const size_t output_before = link_->output().size();
+  const bool done = executor_->execute_in_batch(*this, args);
+  const size_t written = link_->output().size() - output_before;
+  bytes_out += written;
+  executor_->stats().bytes_out += written;
+  if (replies_to_skip_ > 0 && --replies_to_skip_ == 0) set_reply_mode(ReplyMode::kOn);
+  if (!closing_ && written > 0) executor_->check_output_limit(*this);
+  return done;
+}
+
+void Client::on_drained() {
+  soft_limit_since_ms = 0;
+  if (redirected_ != nullptr) redirected_->on_drained();
+}
+
+void Client::on_closed(std::string_view reason) {
+  LinkHandler* redirected = std::exchange(redirected_, nullptr);
+  if (redirected != nullptr) redirected->on_closed(reason);
+  link_ = nullptr;
+  executor_->remove_client(*this);
+}
+
+void Client::block() {
+  blocked_ = true;
+  if (link_ != nullptr) link_->pause_input(true);
+}
+
+void Client::resume() {
+  if (!blocked_) return;
+  blocked_ = false;
+  if (link_ == nullptr) return;
+  link_->schedule_flush();
+  link_->pause_input(false);
+}
+
+void Client::close_after_reply() {
+  closing_ = true;
+  if (link_ != nullptr) link_->close_after_flush();
+}
+
+void Client::close_now() {
+  closing_ = true;
+  if (link_ != nullptr) link_->close_now();
+}
+
+}  // namespace tandem

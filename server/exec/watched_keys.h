@@ -1,0 +1,59 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "server/base/hash.h"
+
+namespace tandem {
+
+class Client;
+
+// Which clients WATCH which keys. A client's own list (Client::watched) names the same keys.
+class WatchedKeys {
+ public:
+  bool empty() const { return watchers_.empty(); }
+  void add(Client& client, int db, std::string_view key);
+  // Forgets all keys of the client.
+  void remove(Client& client);
+  // Breaks the watch of every client that watches the key.
+  void touch(int db, std::string_view key);
+  // The same for all watched keys of a database that satisfy `concerned`.
+  template <typename Concerned>
+  void touch_if(int db, Concerned&& concerned) {
+    for (const auto& [watched, clients] : watchers_) {
+      if (watched.db == db && concerned(std::string_view(watched.key))) break_watches(clients);
+    }
+  }
+
+ private:
+  struct WatchedKey {
+    int db;
+    std::string key;
+  };
+  struct KeyView {
+    int db;
+    std::string_view key;
+  };
+  struct Hash {
+    using is_transparent = void;
+    size_t operator()(const WatchedKey& k) const { return (*this)(KeyView{k.db, k.key}); }
+    size_t operator()(const KeyView& k) const {
+      return hash_bytes(k.key) + static_cast<size_t>(k.db);
+    }
+  };
+  struct Equal {
+    using is_transparent = void;
+    template <typename A, typename B>
+    bool operator()(const A& a, const B& b) const {
+      return a.db == b.db && std::string_view(a.key) == std::string_view(b.key);
+    }
+  };
+  static void break_watches(const std::vector<Client*>& clients);
+
+  std::unordered_map<WatchedKey, std::vector<Client*>, Hash, Equal> watchers_;
+};
+
+}  // namespace tandem

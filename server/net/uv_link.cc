@@ -1,0 +1,244 @@
+#include "server/net/uv_link.h"
+
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+#include <utility>
+
+#include "server/net/uv_loop.h"
+
+namespace tandem {
+
+namespace {
+constexpr size_t kSmallestInput = 16 * 1024;
+constexpr size_t kKeptInput = 64 * 1024;  // a larger input buffer is given back once it is empty
+}  // namespace
+
+UvLink::UvLink(UvLoop* loop, int fd, bool unix_socket, std::string peer, std::string local)
+    : loop_(loop),
+      poll_(new uv_poll_t),
+      fd_(fd),
+      unix_(unix_socket),
+      peer_(std::move(peer)),
+      local_(std::move(local)) {
+  uv_poll_init(loop->uv(), poll_, fd);
+  poll_->data = this;
+}
+
+UvLink::~UvLink() {
+  if (poll_ != nullptr) {
+    uv_close(reinterpret_cast<uv_handle_t*>(poll_),
+             [](uv_handle_t* handle) { delete reinterpret_cast<uv_poll_t*>(handle); });
+    close(fd_);
+  }
+  std::free(input_);
+}
+
+void UvLink::start(LinkHandler* handler) {
+  handler_ = handler;
+  update_events();
+  if (!output_.empty()) schedule_flush();
+}
+
+bool UvLink::peer_is_loopback() const {
+  return unix_ || peer_.starts_with("127.") || peer_.starts_with("[::1]") ||
+         peer_.starts_with("::1:");
+}
+
+void UvLink::update_events() {
+  if (closing_) return;
+  const bool read = handler_ != nullptr && !paused_ && !close_after_flush_;
+  const int wanted =
+      (read ? UV_READABLE : 0) | (blocked_on_write_ ? UV_WRITABLE : 0) | UV_DISCONNECT;
+  if (wanted == events_) return;
+  events_ = wanted;
+  uv_poll_start(poll_, wanted, [](uv_poll_t* handle, int status, int events) {
+    static_cast<UvLink*>(handle->data)->on_ready(status < 0 ? UV_READABLE : events);
+  });
+}
+
+void UvLink::on_ready(int events) {
+  if (closing_) return;
+  if ((events & UV_WRITABLE) != 0) {
+    blocked_on_write_ = false;
+    flush();
+    if (!closing_ && !blocked_on_write_ && handler_ != nullptr) handler_->on_drained();
+    update_events();
+  }
+  if (closing_) return;
+  const bool reading = (events_ & UV_READABLE) != 0;
+  if ((events & UV_READABLE) != 0 && reading) {
+    read_once(loop_->shared_input(), UvLoop::kSharedInput);
+  } else if ((events & UV_DISCONNECT) != 0 && !reading) {
+    // Nobody reads (a blocked client): learn of the other end's leaving all the same.
+    begin_close("connection closed by peer");
+  }
+}
+
+void UvLink::serve_once() {
+  if (closing_ || in_delivery_ || paused_ || handler_ == nullptr || close_after_flush_) return;
+  // The shared buffer may hold the request that runs now.
+  read_once(nullptr, 0);
+}
+
+// The tail of the link's own buffer, with room for what the handler waits for.
+char* UvLink::own_room(size_t* room) {
+  const size_t held = input_end_ - input_begin_;
+  const size_t wanted = std::max(held + kSmallestInput, handler_->input_wanted());
+  if (input_capacity_ - input_begin_ < wanted) {
+    if (input_capacity_ >= wanted) {
+      std::memmove(input_, input_ + input_begin_, held);
+    } else {
+      const size_t capacity = std::max(wanted, held * 2);
+      char* bigger = static_cast<char*>(std::malloc(capacity));
+      if (bigger == nullptr) throw std::bad_alloc();
+      if (held > 0) std::memcpy(bigger, input_ + input_begin_, held);
+      std::free(input_);
+      input_ = bigger;
+      input_capacity_ = capacity;
+    }
+    input_begin_ = 0;
+    input_end_ = held;
+  }
+  *room = input_capacity_ - input_end_;
+  return input_ + input_end_;
+}
+
+void UvLink::read_once(char* shared, size_t shared_size) {
+  const bool use_shared = shared != nullptr && input_begin_ == input_end_;
+  size_t room = shared_size;
+  char* into = use_shared ? shared : own_room(&room);
+  const ssize_t received = recv(fd_, into, room, 0);
+  if (received < 0) {
+    if (errno != EAGAIN && errno != EINTR) begin_close(std::strerror(errno));
+    return;
+  }
+  if (received == 0) {
+    begin_close("connection closed by peer");
+    return;
+  }
+  if (use_shared) {
+    deliver({into, static_cast<size_t>(received)}, true);
+  } else {
+    input_end_ += static_cast<size_t>(received);
+    deliver({input_ + input_begin_, input_end_ - input_begin_}, false);
+  }
+}
+
+void UvLink::deliver(std::string_view input, bool shared) {
+  in_delivery_ = true;
+  const size_t consumed = handler_->on_input(input);
+  in_delivery_ = false;
+  if (shared) {
+    if (consumed < input.size()) keep(input.substr(consumed));
+  } else {
+    input_begin_ += consumed;
+    if (input_begin_ == input_end_) give_back_input();
+  }
+  if (!output_.empty() || close_after_flush_) schedule_flush();
+}
+
+void UvLink::keep(std::string_view rest) {
+  size_t room = 0;
+  char* into = own_room(&room);
+  if (room < rest.size()) {
+    const size_t capacity = std::max(rest.size() + kSmallestInput, handler_->input_wanted());
+    char* bigger = static_cast<char*>(std::malloc(capacity));
+    if (bigger == nullptr) throw std::bad_alloc();
+    std::free(input_);
+    into = input_ = bigger;
+    input_capacity_ = capacity;
+  }
+  std::memcpy(into, rest.data(), rest.size());
+  input_end_ += rest.size();
+}
+
+void UvLink::give_back_input() {
+  input_begin_ = input_end_ = 0;
+  if (input_capacity_ <= kKeptInput) return;
+  std::free(input_);
+  input_ = nullptr;
+  input_capacity_ = 0;
+}
+
+void UvLink::pause_input(bool paused) {
+  if (paused_ == paused) return;
+  paused_ = paused;
+  update_events();
+  if (!paused && input_begin_ != input_end_ && !redelivery_scheduled_) {
+    redelivery_scheduled_ = true;
+    loop_->schedule_redelivery(this);
+  }
+  // Called from inside on_input(): what is left there is kept by deliver(), and shown again by the
+  // redelivery.
+  if (!paused && in_delivery_ && !redelivery_scheduled_) {
+    redelivery_scheduled_ = true;
+    loop_->schedule_redelivery(this);
+  }
+}
+
+void UvLink::redeliver_pending() {
+  redelivery_scheduled_ = false;
+  if (closing_ || paused_ || close_after_flush_ || input_begin_ == input_end_) return;
+  deliver({input_ + input_begin_, input_end_ - input_begin_}, false);
+}
+
+void UvLink::schedule_flush() {
+  if (flush_scheduled_ || closing_) return;
+  flush_scheduled_ = true;
+  loop_->schedule_flush(this);
+}
+
+void UvLink::hold_output(bool held) {
+  held_ = held;
+  if (!held && !output_.empty()) schedule_flush();
+}
+
+void UvLink::flush() {
+  flush_scheduled_ = false;
+  if (closing_ || held_ || blocked_on_write_) return;
+  while (!output_.empty()) {
+    const std::string_view pending = output_.view();
+    const ssize_t sent = send(fd_, pending.data(), pending.size(), MSG_NOSIGNAL);
+    if (sent < 0) {
+      if (errno == EINTR) continue;
+      if (errno == EAGAIN) {
+        blocked_on_write_ = true;
+        update_events();
+      } else {
+        begin_close(std::strerror(errno));
+      }
+      return;
+    }
+    output_.consume(static_cast<size_t>(sent));
+  }
+  if (close_after_flush_) begin_close("closed by this server");
+}
+
+void UvLink::close_after_flush() {
+  if (closing_ || close_after_flush_) return;
+  close_after_flush_ = true;
+  update_events();
+  schedule_flush();
+}
+
+void UvLink::close_now() { begin_close("closed by this server"); }
+
+void UvLink::begin_close(std::string reason) {
+  if (closing_) return;
+  closing_ = true;
+  close_reason_ = std::move(reason);
+  uv_poll_stop(poll_);
+  loop_->schedule_close(this);
+}
+
+void UvLink::finish_close() {
+  if (handler_ != nullptr) handler_->on_closed(close_reason_);
+}
+
+}  // namespace tandem
