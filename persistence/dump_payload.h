@@ -1,0 +1,34 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "persistence/rdb_reader.h"
+#include "server/base/result.h"
+#include "server/store/entry.h"
+
+namespace tandem {
+
+// Payloads of DUMP and FUNCTION DUMP: RDB records with a footer of version and CRC-64.
+
+// What a client is told whose payload has a wrong footer.
+inline constexpr std::string_view kBadPayloadFooter = "DUMP payload version or checksum are wrong";
+
+// DUMP's reply for a key.
+std::string dump_value(const Entry& entry);
+// FUNCTION DUMP's reply for these library sources.
+std::string dump_libraries(const std::vector<std::string>& sources);
+
+// Checks the footer and returns what stands before it, a view into `payload`. kInvalid with
+// kBadPayloadFooter as its message when the payload is too short, of a newer version, or damaged.
+Result<std::string_view> check_payload_footer(std::string_view payload);
+
+// The value in a DUMP payload, footer checked. kCorrupt or kUnsupported when the footer is right
+// and the value is not ("Bad data format" to a client).
+Result<RdbValue> decode_value_payload(std::string_view payload, const EncodingLimits& limits);
+// The library sources in a FUNCTION DUMP payload, footer checked. kCorrupt on anything but function
+// records ("failed loading the given functions payload").
+Result<std::vector<std::string>> decode_libraries_payload(std::string_view payload);
+
+}  // namespace tandem

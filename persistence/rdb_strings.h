@@ -1,0 +1,102 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "server/base/byte_stream.h"
+#include "server/base/result.h"
+
+namespace tandem {
+
+// The primitives RDB is made of (bytes, lengths, strings) in both directions. DUMP, RESTORE and
+// FUNCTION DUMP payloads are made of the same ones.
+
+// Writes primitives to a sink through a buffer and sums up the CRC-64 of everything written. The
+// first failure of the sink sticks: later calls do nothing, and finish() reports it.
+class RdbEncoder {
+ public:
+  // `compress`: strings longer than rdb::kMinCompressedBytes are stored as LZF when that is
+  // shorter. The sink outlives the encoder.
+  RdbEncoder(ByteSink* sink, bool compress) : sink_(sink), compress_(compress) {}
+  RdbEncoder(const RdbEncoder&) = delete;
+  RdbEncoder& operator=(const RdbEncoder&) = delete;
+
+  void byte(uint8_t value);
+  void raw(std::string_view bytes);
+  void little_endian(uint64_t value, int bytes);
+  void length(uint64_t value);
+  // As an integer, compressed, or as it is.
+  void string(std::string_view bytes);
+  // A string that is known to be the decimal form of `value`.
+  void integer_string(int64_t value);
+
+  // CRC-64 of everything written so far.
+  uint64_t checksum();
+  const Status& status() const { return status_; }
+  // Hands what is buffered to the sink. Does not finish() the sink.
+  Status flush();
+
+ private:
+  void sum_up();
+
+  ByteSink* sink_;
+  const bool compress_;
+  std::string buffer_;
+  size_t summed_up_ = 0;  // bytes of buffer_ that are part of crc_
+  uint64_t crc_ = 0;
+  Status status_;
+};
+
+// Reads primitives from a source that it does not trust: no length is believed before it has been
+// compared with what the source can still hold. Errors are of kind kCorrupt, say what was expected,
+// and carry the offset where the thing began.
+class RdbDecoder {
+ public:
+  // Reads ahead when the source knows how many bytes it has left. The source outlives the decoder.
+  explicit RdbDecoder(ByteSource* source);
+  RdbDecoder(const RdbDecoder&) = delete;
+  RdbDecoder& operator=(const RdbDecoder&) = delete;
+
+  // `expected` names what is read, for the error message: "the length of a hash".
+  Result<uint8_t> byte(std::string_view expected);
+  Status raw(char* out, size_t length, std::string_view expected);
+  Result<uint64_t> little_endian(int bytes, std::string_view expected);
+  Result<uint64_t> length(std::string_view expected);
+  // A number of elements that each take at least `min_bytes` of what is left.
+  Result<uint64_t> count(size_t min_bytes, std::string_view expected);
+  // Replaces *out by a string in any of its encodings.
+  Status string(std::string* out, std::string_view expected);
+  // As string(), but an integer encoding is left a number: then *is_integer is true and *integer
+  // is set instead of *out.
+  Status string_or_integer(std::string* out, int64_t* integer, bool* is_integer,
+                           std::string_view expected);
+  Status skip_string(std::string_view expected);
+
+  // Bytes taken so far; the source may have been read further.
+  uint64_t offset() const { return base_offset_ + position_; }
+  // No more than this many bytes are left.
+  uint64_t remaining_bound() const;
+  // CRC-64 of the bytes taken so far.
+  uint64_t checksum();
+
+  Error corrupt(std::string message, uint64_t at) const;
+
+ private:
+  Status fill(std::string_view expected);
+  Status take(std::string* out, uint64_t length, std::string_view expected, uint64_t began);
+  Status lzf(std::string* out, std::string_view expected, uint64_t began);
+  Result<uint64_t> length_after(uint8_t first, std::string_view expected, uint64_t began);
+  void sum_up();
+
+  ByteSource* source_;
+  const bool reads_ahead_;
+  std::string buffer_;
+  size_t position_ = 0;       // of buffer_
+  size_t summed_up_ = 0;      // bytes of buffer_ that are part of crc_
+  uint64_t base_offset_ = 0;  // of the source, where buffer_ begins
+  uint64_t crc_ = 0;
+  std::string compressed_;  // scratch
+};
+
+}  // namespace tandem
