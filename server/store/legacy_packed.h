@@ -10,10 +10,9 @@
 namespace tandem {
 
 // Readers of the two packed encodings that listpack replaced, for RDB files of older servers. Both
-// take bytes from outside: every length is checked before it is used, and what the visitor gets is
-// valid during its call only. kCorrupt, with the offset in `bytes`, on anything malformed; entries
-// in front of that have been visited by then. An error of the visitor stops the walk and is
-// returned.
+// take bytes from outside: every length is checked before it is used. Strings that the visitor gets
+// are views into `bytes`. kCorrupt, with the offset in `bytes`, on anything malformed; entries in
+// front of that have been visited by then. An error of the visitor stops the walk and is returned.
 
 // Ziplist (lists, hashes and sorted sets up to Redis 6.2):
 //   total bytes (u32) | offset of the last entry (u32) | entry count (u16, 65535: unknown)

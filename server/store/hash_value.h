@@ -1,0 +1,158 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "server/base/random.h"
+#include "server/base/result.h"
+#include "server/store/hash_field.h"
+#include "server/store/listpack.h"
+#include "server/store/table.h"
+#include "server/store/value.h"
+
+namespace tandem {
+
+// Up to where a hash stays a listpack: hash-max-listpack-entries and hash-max-listpack-value.
+struct HashLimits {
+  size_t max_listpack_entries = 512;  // fields
+  size_t max_listpack_value = 64;     // bytes of a field or a value
+};
+
+// The value of a hash key: fields with values. A small one is a listpack of field, value, field,
+// value …; past the limits it becomes a table, and stays one.
+//
+// Views that are returned or passed to a visitor are valid until the hash changes or `scratch`,
+// where integers of a listpack are formatted, is used again. What is passed in must not lie in the
+// hash.
+class HashValue final : public Value {
+ public:
+  using Scratch = Listpack::Scratch;
+
+  HashValue() = default;
+  ~HashValue() override;
+
+  // Readers for packed hashes from outside, with every length checked. kCorrupt when the bytes are
+  // malformed, have a field without a value or a field twice. An empty hash is the caller's to
+  // refuse. The result obeys `limits`.
+  static Result<std::unique_ptr<HashValue>> from_listpack(std::string_view bytes,
+                                                          const HashLimits& limits);
+  static Result<std::unique_ptr<HashValue>> from_ziplist(std::string_view bytes,
+                                                         const HashLimits& limits);
+  static Result<std::unique_ptr<HashValue>> from_zipmap(std::string_view bytes,
+                                                        const HashLimits& limits);
+
+  ValueType type() const override { return ValueType::kHash; }
+  std::string_view encoding_name() const override { return table_ ? "hashtable" : "listpack"; }
+  size_t size() const override { return table_ ? table_->size() : listpack_.length() / 2; }
+  size_t memory_usage() const override;
+  std::unique_ptr<Value> clone() const override;
+  size_t free_effort() const override { return table_ ? table_->size() : 1; }
+
+  // The packed form, as RDB stores it; null when the hash is a table.
+  const Listpack* listpack() const { return table_ ? nullptr : &listpack_; }
+
+  std::optional<std::string_view> get(std::string_view field, std::span<char> scratch) const;
+  bool contains(std::string_view field) const;
+  // Bytes of the value of a field; 0 when there is no such field.
+  size_t value_length(std::string_view field) const;
+
+  // To be called once before several fields are set: converts if that many or that long ones pass
+  // the limits, as Valkey does before it looks at any of them, and makes room. `pairs` is field,
+  // value, field, value …
+  void prepare(std::span<const std::string_view> pairs, const HashLimits& limits);
+  // Whether the field is new; otherwise its value is replaced.
+  bool set(std::string_view field, std::string_view value, const HashLimits& limits);
+  // Whether the field was there.
+  bool erase(std::string_view field);
+
+  // Calls visit(field, value) for each field. The hash must not change meanwhile.
+  template <typename Visit>
+  void for_each(Visit&& visit) const {
+    if (table_) {
+      table_->for_each([&](const HashField* f) { visit(f->field(), f->value()); });
+      return;
+    }
+    Scratch field_scratch;
+    Scratch value_scratch;
+    for (auto p = listpack_.first(); p != Listpack::kNone; p = listpack_.next(p)) {
+      const std::string_view field = listpack_.read(p, field_scratch);
+      p = listpack_.next(p);
+      visit(field, listpack_.read(p, value_scratch));
+    }
+  }
+
+  // One step of HSCAN: visits some fields and returns the next cursor; 0 starts and ends. A field
+  // present all along is visited at least once. A listpack is visited whole and answers 0.
+  template <typename Visit>
+  uint64_t scan(uint64_t cursor, Visit&& visit) const {
+    if (table_) {
+      return table_->scan(cursor, [&](const HashField* f) { visit(f->field(), f->value()); });
+    }
+    for_each(visit);
+    return 0;
+  }
+
+  // Calls visit(field, value) for `count` random fields, the same one again if chance has it. The
+  // hash is not empty.
+  template <typename Visit>
+  void random_with_repeats(Random& random, size_t count, Visit&& visit) const {
+    if (table_) {
+      while (count-- > 0) {
+        const HashField* f = table_->random(random);
+        visit(f->field(), f->value());
+      }
+      return;
+    }
+    if (count == 1) {
+      visit_at(listpack_.at(static_cast<int64_t>(2 * random.below(size()))), visit);
+      return;
+    }
+    const std::vector<Listpack::Position> fields = field_positions();
+    while (count-- > 0) visit_at(fields[random.below(fields.size())], visit);
+  }
+
+  // Calls visit(field, value) for `count` different random fields, or for all when there are no
+  // more.
+  template <typename Visit>
+  void random_distinct(Random& random, size_t count, Visit&& visit) const {
+    if (count >= size()) {
+      for_each(visit);
+    } else if (table_) {
+      for (const HashField* f : sample_table(random, count)) visit(f->field(), f->value());
+    } else {
+      for (const auto position : sample_listpack(random, count)) visit_at(position, visit);
+    }
+  }
+
+ private:
+  using FieldTable = Table<HashField, HashFieldTraits>;
+
+  Listpack::Position find_field(std::string_view field) const {
+    return listpack_.find(field, listpack_.first(), 1);
+  }
+  bool set_in_table(std::string_view field, std::string_view value);
+  bool convert_to_table();
+  bool has_duplicates() const;
+  Status load_pair(std::string_view field, std::string_view value, const HashLimits& limits);
+
+  template <typename Visit>
+  void visit_at(Listpack::Position field, Visit&& visit) const {
+    Scratch field_scratch;
+    Scratch value_scratch;
+    visit(listpack_.read(field, field_scratch),
+          listpack_.read(listpack_.next(field), value_scratch));
+  }
+  std::vector<Listpack::Position> field_positions() const;
+  std::vector<Listpack::Position> sample_listpack(Random& random, size_t count) const;
+  std::vector<const HashField*> sample_table(Random& random, size_t count) const;
+
+  Listpack listpack_;
+  std::unique_ptr<FieldTable> table_;  // when set, the listpack is empty
+};
+
+}  // namespace tandem
