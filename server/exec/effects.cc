@@ -59,7 +59,7 @@ void EffectStream::add(int db, std::span<const std::string_view> args) {
   begin_unit();
   if (db != selected_db_) {
     char digits[kMaxInt64Digits];
-    const std::string_view select[] = {"SELECT", format_int64(db, digits)};
+    const std::string_view select[] = {"SELECT", format_int64(db, std::span<char>(digits))};
     // In front of MULTI when it is the unit's first: a reader may look at databases outside
     // transactions only.
     encode(select);

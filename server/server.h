@@ -1,0 +1,77 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "functions/function_engine.h"
+#include "persistence/persistence.h"
+#include "server/base/clock.h"
+#include "server/base/config.h"
+#include "server/base/env.h"
+#include "server/base/link.h"
+#include "server/commands/services.h"
+#include "server/exec/executor.h"
+#include "server/store/keyspace.h"
+
+namespace tandem {
+
+// The world a server lives in: the machine's, or a simulated one. Outlives the server.
+struct World {
+  Env& env;
+  Loop& loop;
+  Clock& clock;
+  uint64_t random_seed;
+};
+
+// A whole server without its sockets: builds the engines, wires them, and drives what happens in the background.
+class Server final : public ServerControl {
+ public:
+  // The configuration is loaded and outlives the server.
+  Server(Config& config, World world);
+  ~Server() override;
+
+  // Loads the dataset and starts the background work; connections may come once it has returned. On an error nothing
+  // on disk has changed.
+  Status start();
+
+  // A connection has been accepted: who handles it, or null when it was refused.
+  LinkHandler* accept(Link* link) { return executor_.accept(link); }
+  // At the end of each loop turn, before output is sent.
+  void end_of_turn() { persistence_.end_of_turn(); }
+
+  Services& services() { return services_; }
+  Executor& executor() { return executor_; }
+  Keyspace& keyspace() { return keyspace_; }
+  FunctionEngine& functions() { return functions_; }
+  Persistence& persistence() { return persistence_; }
+
+  // Told once a shutdown has saved what it had to: leave the loop.
+  std::function<void()> on_shutdown = [] {};
+
+  std::string info(std::span<const std::string_view> sections) override;
+  Status shutdown(const ShutdownOptions& options) override;
+  void reset_stats() override;
+  const std::string& run_id() const override { return run_id_; }
+  int64_t started_ms() const override { return started_ms_; }
+
+ private:
+  void wire_engines();
+  void watch_configuration();
+  void cron();
+  void expire_keys();
+  void close_idle_clients();
+
+  Config& config_;
+  World world_;
+  Services services_;
+  Keyspace keyspace_;
+  Executor executor_;
+  FunctionEngine functions_;
+  Persistence persistence_;
+  std::string run_id_;
+  int64_t started_ms_;
+  bool expire_step_scheduled_ = false;
+};
+
+}  // namespace tandem
