@@ -1,5 +1,6 @@
 #include "server/base/numbers.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <charconv>
 #include <cmath>
@@ -108,17 +109,66 @@ std::string_view format_int64(int64_t value, std::span<char> scratch) {
   return {scratch.data(), format_int64(value, scratch.data())};
 }
 
+namespace {
+
+// A decimal number: its significant digits, and the power of ten of the last one.
+struct Decimal {
+  std::string digits;
+  int exponent = 0;
+};
+
+// The fewest digits that read back as `magnitude`, which is finite and positive.
+Decimal shortest_decimal(double magnitude) {
+  char buffer[64];
+  const char* end =
+      std::to_chars(buffer, buffer + sizeof buffer, magnitude, std::chars_format::scientific).ptr;
+  const char* mark = std::find(static_cast<const char*>(buffer), end, 'e');
+  Decimal decimal;
+  for (const char* p = buffer; p != mark; ++p) {
+    if (*p != '.') decimal.digits += *p;
+  }
+  // "e+05": from_chars takes a minus and no plus.
+  const char* exponent = mark + (mark[1] == '+' ? 2 : 1);
+  std::from_chars(exponent, end, decimal.exponent);
+  decimal.exponent -= static_cast<int>(decimal.digits.size()) - 1;
+  return decimal;
+}
+
+// Where Valkey changes from plain notation to an exponent.
+constexpr int kMostTrailingZeros = 7;
+constexpr int kMostDecimals = 7;
+constexpr int kSmallExponent = 4;
+
+std::string lay_out(const Decimal& decimal) {
+  const int count = static_cast<int>(decimal.digits.size());
+  const int leading = decimal.exponent + count - 1;  // power of ten of the first digit
+  if (decimal.exponent >= 0 && leading < count + kMostTrailingZeros) {
+    return decimal.digits + std::string(static_cast<size_t>(decimal.exponent), '0');
+  }
+  if (decimal.exponent < 0 &&
+      (decimal.exponent > -kMostDecimals || std::abs(leading) < kSmallExponent)) {
+    if (leading < 0)
+      return "0." + std::string(static_cast<size_t>(-leading - 1), '0') + decimal.digits;
+    std::string text = decimal.digits;
+    return text.insert(static_cast<size_t>(leading) + 1, 1, '.');
+  }
+  std::string text = decimal.digits;
+  if (count > 1) text.insert(1, 1, '.');
+  return text + (leading < 0 ? "e-" : "e+") + std::to_string(std::abs(leading));
+}
+
+}  // namespace
+
 std::string format_double(double value) {
   if (std::isinf(value)) return value > 0 ? "inf" : "-inf";
   if (std::isnan(value)) return "nan";
   if (value == 0) return std::signbit(value) ? "-0" : "0";
-  char buffer[64];
   constexpr double kExactIntegers = 4503599627370496.0;  // 2^52
   if (value > -kExactIntegers && value < kExactIntegers && value == std::floor(value)) {
+    char buffer[kMaxInt64Digits];
     return std::string(buffer, format_int64(static_cast<int64_t>(value), buffer));
   }
-  const int length = std::snprintf(buffer, sizeof buffer, "%.17g", value);
-  return std::string(buffer, static_cast<size_t>(length));
+  return (value < 0 ? "-" : "") + lay_out(shortest_decimal(std::abs(value)));
 }
 
 std::string format_long_double_human(long double value) {

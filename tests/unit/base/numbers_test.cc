@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <bit>
 #include <cmath>
 #include <limits>
 #include <string>
@@ -57,11 +58,29 @@ TEST(NumbersTest, FormatsDoublesAsScoresAre) {
   EXPECT_EQ(format_double(-0.0), "-0");
   EXPECT_EQ(format_double(3), "3");
   EXPECT_EQ(format_double(-17), "-17");
-  EXPECT_EQ(format_double(0.1), "0.10000000000000001");
+  EXPECT_EQ(format_double(0.1), "0.1");
+  EXPECT_EQ(format_double(3.141), "3.141");
+  EXPECT_EQ(format_double(-123.456), "-123.456");
+  EXPECT_EQ(format_double(0.1 + 0.2), "0.30000000000000004");
+  EXPECT_EQ(format_double(0.00001), "0.00001");
+  EXPECT_EQ(format_double(1.5e-7), "1.5e-7");
+  EXPECT_EQ(format_double(4503599627370496), "4503599627370496");
+  EXPECT_EQ(format_double(1.7976931348623157e308), "1.7976931348623157e+308");
+  EXPECT_EQ(format_double(5e-324), "5e-324");
   EXPECT_EQ(format_double(1e20), "1e+20");
   EXPECT_EQ(format_double(1.5), "1.5");
   EXPECT_EQ(format_double(INFINITY), "inf");
   EXPECT_EQ(format_double(-INFINITY), "-inf");
+}
+
+TEST(NumbersTest, FormattedDoublesReadBack) {
+  uint64_t bits = 1;
+  for (int i = 0; i < 100000; ++i) {
+    bits = bits * 6364136223846793005u + 1442695040888963407u;
+    const double value = std::bit_cast<double>(bits);
+    if (!std::isfinite(value)) continue;
+    ASSERT_EQ(parse_double(format_double(value)), value) << bits;
+  }
 }
 
 TEST(NumbersTest, FormatsLongDoublesForPeople) {
