@@ -64,6 +64,7 @@ const Directive kRows[] = {
     unused_integer("io-threads", "1", 1, 256),
     unused_bool("io-threads-do-reads", "no", kImmutable),
     unused_integer("events-per-io-thread", "2", 0, kMaxInt, kHidden),
+    unused_bool("io-threads-always-active", "no", kHidden),
     unused_integer("prefetch-batch-max-size", "16", 0, 128),
     unused_integer("min-io-threads-avoid-copy-reply", "7", 0, kMaxInt, kHidden),
     unused_memory("min-string-size-avoid-copy-reply", "16384", 0, kMaxInt, kHidden),
@@ -97,6 +98,7 @@ const Directive kRows[] = {
     unused_bool("crash-memcheck-enabled", "yes"),
     unused_bool("use-exit-on-panic", "no", kHidden),
     unused_bool("debug-assert-enabled", "no", kImmutable | kHidden),
+    unused_bool("enable-debug-assert", "no", kImmutable | kHidden),
     unused_text("debug-context", "", kHidden),
     unused_integer("watchdog-period", "0", 0, kMaxInt, kHidden),
     unused_text("locale-collate"),
@@ -112,6 +114,11 @@ const Directive kRows[] = {
     unused_integer("active-defrag-max-scan-fields", "1000", 1, kMax),
     unused_memory("active-defrag-ignore-bytes", "104857600", 1),
     unused_bool("lazyexpire-nested-arbitrary-keys", "yes", kHidden),
+
+    // Names of old versions, which Valkey reads and forgets.
+    unused_text("list-max-ziplist-entries", "", kFileOnly),
+    unused_text("list-max-ziplist-value", "", kFileOnly),
+    unused_text("lua-replicate-commands", "", kFileOnly),
 
     // Replication.
     unused_bool("dual-channel-replication-enabled", "no"),

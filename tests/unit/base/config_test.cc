@@ -390,6 +390,14 @@ TEST_F(ConfigTest, UnusedDirectivesAreAcceptedCheckedAndListed) {
             "t.conf:1: io-threads: argument must be between 1 and 256 inclusive");
 }
 
+TEST_F(ConfigTest, NamesOfOldVersionsAreReadAndForgotten) {
+  Config config("/");
+  const Status loaded =
+      config.load_text(*env_, "list-max-ziplist-entries 512\nlua-replicate-commands yes\n", "t");
+  EXPECT_TRUE(loaded.ok()) << loaded.error().message;
+  EXPECT_EQ(get(config, {"list-max-ziplist-entries"}), Pairs{});
+}
+
 TEST_F(ConfigTest, RewriteChangesOnlyLinesThatNoLongerHold) {
   const std::string file =
       write("a.conf", "# my server\nport   6379\n\nmaxmemory 1gb # not a comment here\n");
