@@ -40,7 +40,7 @@ class RecordingObserver final : public KeyspaceObserver {
  public:
   void key_modified(int db, std::string_view key) override { add("modified", db, key); }
   void key_expired(int db, std::string_view key) override { add("expired", db, key); }
-  void database_replaced(int db) override { add("replaced", db, ""); }
+  void database_replacing(int db) override { add("replacing", db, ""); }
   std::vector<std::string> take() { return std::exchange(events_, {}); }
 
  private:
@@ -246,7 +246,9 @@ TEST_F(KeyspaceTest, SwappedDatabasesExchangeTheirKeys) {
   keyspace_.swap_databases(0, 1);
   EXPECT_EQ(db_.size(), 0u);
   EXPECT_EQ(keyspace_.database(1).volatile_size(), 1u);
-  EXPECT_EQ(observer.take(), (std::vector<std::string>{"replaced 0 ", "replaced 1 "}));
+  // Before the swap and after it.
+  EXPECT_EQ(observer.take(), (std::vector<std::string>{"replacing 0 ", "replacing 1 ",
+                                                       "replacing 0 ", "replacing 1 "}));
   keyspace_.set_time(kStart + 10);
   EXPECT_EQ(keyspace_.database(1).find("k"), nullptr);
   EXPECT_EQ(observer.take(), (std::vector<std::string>{"modified 1 k", "expired 1 k"}));
