@@ -24,15 +24,16 @@ struct World {
   uint64_t random_seed;
 };
 
-// A whole server without its sockets: builds the engines, wires them, and drives what happens in the background.
+// A whole server without its sockets: builds the engines, wires them, and drives what happens in
+// the background.
 class Server final : public ServerControl {
  public:
   // The configuration is loaded and outlives the server.
   Server(Config& config, World world);
   ~Server() override;
 
-  // Loads the dataset and starts the background work; connections may come once it has returned. On an error nothing
-  // on disk has changed.
+  // Loads the dataset and starts the background work; connections may come once it has returned. On
+  // an error nothing on disk has changed.
   Status start();
 
   // A connection has been accepted: who handles it, or null when it was refused.

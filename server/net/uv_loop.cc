@@ -43,6 +43,13 @@ struct UvLoop::Listener {
   }
 };
 
+struct UvLoop::Signal {
+  std::function<void()> handler;
+  uv_signal_t* handle = new uv_signal_t;
+
+  ~Signal() { close_and_delete(handle); }
+};
+
 struct UvLoop::Timer {
   UvLoop* loop;
   TimerId id;
@@ -90,6 +97,7 @@ UvLoop::UvLoop() : shared_input_(std::make_unique<char[]>(kSharedInput)) {
 UvLoop::~UvLoop() {
   links_.clear();
   listeners_.clear();
+  signals_.clear();
   timers_.clear();
   pipes_.clear();
   uv_close(reinterpret_cast<uv_handle_t*>(&prepare_), nullptr);
@@ -152,7 +160,7 @@ void UvLoop::attach(std::unique_ptr<Link> link, LinkHandler* handler) {
 
 TimerId UvLoop::after(uint64_t delay_ms, std::function<void()> tick) {
   const TimerId id = next_timer_++;
-  auto timer = std::make_unique<Timer>(Timer{this, id, std::move(tick)});
+  auto timer = std::make_unique<Timer>(this, id, std::move(tick));
   uv_timer_init(&loop_, timer->handle);
   timer->handle->data = timer.get();
   uv_update_time(&loop_);
@@ -172,7 +180,7 @@ TimerId UvLoop::after(uint64_t delay_ms, std::function<void()> tick) {
 void UvLoop::cancel(TimerId timer) { timers_.erase(timer); }
 
 void UvLoop::read_pipe(int fd, std::function<void(std::string_view)> data) {
-  auto pipe = std::make_unique<Pipe>(Pipe{this, fd, std::move(data)});
+  auto pipe = std::make_unique<Pipe>(this, fd, std::move(data));
   Pipe* raw = pipe.get();
   uv_poll_init(&loop_, raw->poll, fd);
   raw->poll->data = raw;
@@ -213,6 +221,16 @@ void UvLoop::run_posted() {
   for (const auto& job : work) job();
 }
 
+void UvLoop::on_signal(int number, std::function<void()> handler) {
+  auto watched = std::make_unique<Signal>(std::move(handler));
+  uv_signal_init(&loop_, watched->handle);
+  watched->handle->data = watched.get();
+  uv_signal_start(
+      watched->handle,
+      [](uv_signal_t* handle, int) { static_cast<Signal*>(handle->data)->handler(); }, number);
+  signals_.push_back(std::move(watched));
+}
+
 Status UvLoop::listen_tcp(const std::string& address, int port, int backlog, Accepted accepted) {
   const Result<int> fd = bind_tcp(address, port);
   if (!fd.ok()) return fd.error();
@@ -230,7 +248,7 @@ Status UvLoop::add_listener(int fd, bool unix_socket, int backlog, Accepted acce
     close(fd);
     return make_error(ErrorKind::kIo, std::string("listen: ") + std::strerror(errno));
   }
-  auto listener = std::make_unique<Listener>(Listener{this, fd, unix_socket, std::move(accepted)});
+  auto listener = std::make_unique<Listener>(this, fd, unix_socket, std::move(accepted));
   uv_poll_init(&loop_, listener->poll, fd);
   listener->poll->data = listener.get();
   uv_poll_start(listener->poll, UV_READABLE, [](uv_poll_t* handle, int, int) {

@@ -40,6 +40,9 @@ class UvLoop final : public Loop {
   // Runs `work` on the loop's next turn; any thread may call it.
   void post(std::function<void()> work);
 
+  // Calls `handler` on the loop when the process receives the signal.
+  void on_signal(int number, std::function<void()> handler);
+
   // Opens a listening socket. Each accepted connection is shown to `accepted`, which returns the
   // link's handler, or null when it has refused the link (and asked it to close).
   using Accepted = std::function<LinkHandler*(Link*)>;
@@ -64,6 +67,7 @@ class UvLoop final : public Loop {
 
  private:
   struct Listener;
+  struct Signal;
   struct Timer;
   struct Pipe;
   struct Connecting;
@@ -87,6 +91,7 @@ class UvLoop final : public Loop {
   std::unordered_map<UvLink*, std::unique_ptr<UvLink>> links_;
   std::vector<UvLink*> to_flush_, to_close_, to_redeliver_;
   std::vector<std::unique_ptr<Listener>> listeners_;
+  std::vector<std::unique_ptr<Signal>> signals_;
   std::unordered_map<TimerId, std::unique_ptr<Timer>> timers_;
   std::unordered_set<std::unique_ptr<Pipe>> pipes_;
   TimerId next_timer_ = 1;

@@ -1,0 +1,198 @@
+// tandem-server: reads the configuration, opens the machine's world, and runs a Server on it.
+
+#include <signal.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include "server/base/config.h"
+#include "server/base/crash.h"
+#include "server/base/digest.h"
+#include "server/base/hash.h"
+#include "server/base/log.h"
+#include "server/base/posix_env.h"
+#include "server/base/random.h"
+#include "server/base/strings.h"
+#include "server/base/version.h"
+#include "server/net/uv_loop.h"
+#include "server/server.h"
+
+namespace tandem {
+namespace {
+
+constexpr std::string_view kUsage =
+    "Usage: tandem-server [CONFIG-FILE] [-] [--OPTION VALUE...]...\n"
+    "       tandem-server --version | --help\n"
+    "\n"
+    "CONFIG-FILE is a valkey.conf or redis.conf; a single - reads more of it from standard input;\n"
+    "options override both. Examples:\n"
+    "       tandem-server --port 6380 --replicaof 127.0.0.1 6379\n"
+    "       tandem-server /etc/valkey/valkey.conf --appendonly yes\n"
+    "       tandem-server --dbfilename functions.rdb\n";
+
+int fail(const std::string& message) {
+  log_warning(message);
+  std::cerr << "tandem-server: " << message << "\n";
+  return 1;
+}
+
+std::string working_directory() {
+  char* path = getcwd(nullptr, 0);
+  const std::string result = path != nullptr ? path : "/";
+  std::free(path);
+  return result;
+}
+
+Status load_configuration(Config& config, Env& env, int argc, char** argv) {
+  const std::vector<std::string> arguments(argv + 1, argv + argc);
+  Result<StartArguments> start = parse_start_arguments(arguments);
+  if (!start.ok()) return start.error();
+  if (!start.value().config_file.empty()) {
+    if (Status loaded = config.load_file(env, start.value().config_file); !loaded.ok())
+      return loaded;
+  }
+  if (start.value().from_stdin) {
+    const std::string text{std::istreambuf_iterator<char>(std::cin), {}};
+    if (Status loaded = config.load_text(env, text, "(stdin)"); !loaded.ok()) return loaded;
+  }
+  return config.load_options(env, start.value());
+}
+
+// Enough descriptors for maxclients and the files; fewer clients when the system does not give
+// them.
+void raise_file_limit(Config& config) {
+  constexpr rlim_t kOwnFiles = 32;
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  const rlim_t wanted = static_cast<rlim_t>(config.settings().maxclients) + kOwnFiles;
+  if (limit.rlim_cur >= wanted) return;
+  limit.rlim_cur = std::min(wanted, limit.rlim_max);
+  setrlimit(RLIMIT_NOFILE, &limit);
+  if (limit.rlim_cur >= wanted) return;
+  config.mutable_settings().maxclients = static_cast<int64_t>(limit.rlim_cur - kOwnFiles);
+  log_warning("The system allows " + std::to_string(limit.rlim_cur) +
+              " open files: maxclients has been reduced to " +
+              std::to_string(config.settings().maxclients));
+}
+
+Status listen_everywhere(const Settings& settings, UvLoop& loop, Server& server) {
+  const auto accepted = [&server](Link* link) -> LinkHandler* { return server.accept(link); };
+  const int backlog = static_cast<int>(settings.tcp_backlog);
+  bool listening = false;
+  for (const std::string& address : settings.bind) {
+    if (settings.port == 0) break;
+    const bool optional = address.starts_with('-');
+    const Status opened = loop.listen_tcp(optional ? address.substr(1) : address,
+                                          static_cast<int>(settings.port), backlog, accepted);
+    if (!opened.ok() && !optional) return opened;
+    listening |= opened.ok();
+  }
+  if (settings.port != 0 && !listening) {
+    return make_error(ErrorKind::kIo, "no address of the bind option could be listened on, port " +
+                                          std::to_string(settings.port));
+  }
+  if (settings.unixsocket.empty()) return {};
+  return loop.listen_unix(settings.unixsocket, static_cast<unsigned>(settings.unixsocketperm),
+                          backlog, accepted);
+}
+
+Server::ShutdownOptions signal_shutdown(unsigned flags) {
+  return {.save = (flags & kShutdownSave) != 0,
+          .no_save = (flags & kShutdownNosave) != 0,
+          .now = (flags & kShutdownNow) != 0,
+          .force = (flags & kShutdownForce) != 0};
+}
+
+void handle_signals(const Config& config, UvLoop& loop, Server& server) {
+  signal(SIGPIPE, SIG_IGN);
+  signal(SIGHUP, SIG_IGN);
+  for (const int number : {SIGTERM, SIGINT}) {
+    loop.on_signal(number, [&config, &server, number] {
+      log_warning(number == SIGINT ? "Received SIGINT scheduling shutdown..."
+                                   : "Received SIGTERM scheduling shutdown...");
+      const Settings& settings = config.settings();
+      const Status done = server.shutdown(signal_shutdown(
+          number == SIGINT ? settings.shutdown_on_sigint : settings.shutdown_on_sigterm));
+      if (!done.ok())
+        log_warning("Errors trying to shut down the server: " + done.error().to_string());
+    });
+  }
+}
+
+void write_pid_file(const std::string& path, Env& env) {
+  if (path.empty()) return;
+  const Status written = write_file_atomically(env, path, std::to_string(getpid()) + "\n");
+  if (!written.ok()) log_warning("Writing the pid file: " + written.error().to_string());
+}
+
+Status daemonize_if_asked(const Settings& settings) {
+  if (!settings.daemonize) return {};
+  if (daemon(1, 0) != 0) return make_error(ErrorKind::kIo, "daemonize: fork failed");
+  return {};
+}
+
+int run(int argc, char** argv) {
+  Config config(working_directory());
+  UvLoop loop;
+  const std::unique_ptr<Env> env =
+      make_posix_env([&loop](std::function<void()> work) { loop.post(std::move(work)); });
+  if (Status loaded = load_configuration(config, *env, argc, argv); !loaded.ok()) {
+    return fail(loaded.error().to_string());
+  }
+  const Settings& settings = config.settings();
+  if (chdir(settings.dir.c_str()) != 0) {
+    return fail("Can't chdir to '" + settings.dir + "': " + std::strerror(errno));
+  }
+  if (Status opened = open_log(settings.logfile); !opened.ok())
+    return fail(opened.error().to_string());
+  set_log_level(settings.loglevel);
+  if (Status forked = daemonize_if_asked(settings); !forked.ok())
+    return fail(forked.error().to_string());
+  if (settings.crash_log_enabled) install_crash_handler();
+  log_notice("tandem " + std::string(kTandemVersion) + " is starting, process id " +
+             std::to_string(getpid()));
+  set_hash_seed(random_seed());
+  raise_file_limit(config);
+
+  Server server(config, World{*env, loop, system_clock(), random_seed()});
+  server.on_shutdown = [&loop] { loop.stop(); };
+  server.executor().serve_while_busy = [&loop] { loop.serve_while_busy(); };
+  loop.set_tcp_keepalive(static_cast<int>(settings.tcp_keepalive));
+  loop.set_before_flush([&server] { server.end_of_turn(); });
+  handle_signals(config, loop, server);
+  if (Status started = server.start(); !started.ok()) return fail(started.error().to_string());
+  if (Status listening = listen_everywhere(settings, loop, server); !listening.ok()) {
+    return fail("Could not listen: " + listening.error().to_string());
+  }
+  write_pid_file(settings.pidfile, *env);
+  log_notice("Ready to accept connections tcp");
+  loop.run();
+  loop.close_listeners();
+  if (!settings.pidfile.empty()) (void)env->remove(settings.pidfile);
+  if (!settings.unixsocket.empty()) (void)env->remove(settings.unixsocket);
+  log_warning("Tandem is now ready to exit, bye bye...");
+  return 0;
+}
+
+}  // namespace
+}  // namespace tandem
+
+int main(int argc, char** argv) {
+  const std::string_view first = argc == 2 ? argv[1] : "";
+  if (first == "--help" || first == "-h") {
+    std::cout << tandem::kUsage;
+    return 0;
+  }
+  if (first == "--version" || first == "-v") {
+    std::cout << "Tandem server v=" << tandem::kTandemVersion
+              << " redis_version=" << tandem::kRedisVersion << "\n";
+    return 0;
+  }
+  return tandem::run(argc, argv);
+}
