@@ -19,11 +19,10 @@ namespace {
 // rename-command only.
 constexpr size_t kShortName = 32;
 
-// In the order in which COMMAND INFO prints them. An unprinted flag acts but is not shown.
+// In the order in which COMMAND INFO prints them.
 struct FlagName {
   uint32_t flag;
   std::string_view name;
-  bool printed = true;
 };
 constexpr FlagName kFlagNames[] = {
     {kWrite, "write"},
@@ -40,7 +39,6 @@ constexpr FlagName kFlagNames[] = {
     {kAsking, "asking"},
     {kFast, "fast"},
     {kNoAuth, "no_auth"},
-    {kMayReplicate, "may_replicate", false},
     {kNoMandatoryKeys, "no_mandatory_keys"},
     {kNoAsyncLoading, "no_async_loading"},
     {kNoMulti, "no_multi"},
@@ -98,7 +96,7 @@ bool read_flags(std::string_view text, Command* command) {
     if (std::find(words.begin(), words.end(), flag.name) == words.end()) continue;
     ++known;
     command->flags |= flag.flag;
-    if (flag.printed) command->flag_names.emplace_back(flag.name);
+    command->flag_names.emplace_back(flag.name);
   }
   return known == words.size();
 }
@@ -194,6 +192,7 @@ std::unique_ptr<Command> parse_row(const CommandRow& row) {
   if (row.name.empty() || to_lower(row.name) != row.name) malformed(row, "name");
   if (row.arity == 0) malformed(row, "arity");
   if (!read_flags(row.flags, command.get())) malformed(row, "flags");
+  command->flags |= row.extra_flags;
   if (!read_positions(row.keys, command.get())) malformed(row, "key positions");
   if (!read_words(row.categories, ',', kCategories, &command->categories)) {
     malformed(row, "categories");
