@@ -34,6 +34,8 @@ struct DispatchState {
   // CLIENT PAUSE: until when (monotonic ms), and whether only writes wait.
   int64_t paused_until_ms = 0;
   bool pause_writes_only = false;
+  // Whether expired keys that nobody looks at are removed (DEBUG SET-ACTIVE-EXPIRE).
+  bool active_expire = true;
 };
 
 // Counters of INFO stats and commandstats that dispatch keeps.
