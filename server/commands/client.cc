@@ -1,0 +1,553 @@
+// CLIENT and its subcommands.
+
+#include <algorithm>
+#include <climits>
+#include <optional>
+#include <string>
+#include <unordered_set>
+#include <vector>
+
+#include "server/base/numbers.h"
+#include "server/base/strings.h"
+#include "server/commands/client_names.h"
+#include "server/commands/families.h"
+#include "server/commands/help.h"
+#include "server/exec/call.h"
+#include "server/exec/executor.h"
+
+namespace tandem {
+namespace {
+
+// The letters of CLIENT LIST's `flags`.
+std::string flags_of(const Client& client) {
+  std::string flags;
+  if (client.kind == ClientKind::kReplica) flags += 'S';
+  if (client.kind == ClientKind::kPrimary) flags += 'M';
+  if (client.transaction.active) flags += 'x';
+  if (client.blocked()) flags += 'b';
+  if (client.watch_broken) flags += 'd';
+  if (client.closing()) flags += 'c';
+  if (client.link() != nullptr && client.link()->is_unix()) flags += 'U';
+  if (client.no_evict) flags += 'e';
+  if (client.no_touch) flags += 'T';
+  return flags.empty() ? "N" : flags;
+}
+
+class ClientLine {
+ public:
+  template <typename T>
+  ClientLine& add(std::string_view name, const T& value) {
+    if (!text_.empty()) text_ += ' ';
+    text_ += name;
+    text_ += '=';
+    if constexpr (std::is_arithmetic_v<T>) {
+      text_ += std::to_string(value);
+    } else {
+      text_ += value;
+    }
+    return *this;
+  }
+  std::string take() { return std::move(text_); }
+
+ private:
+  std::string text_;
+};
+
+size_t argument_bytes(const Call& call, const Client& client) {
+  if (&client != &call.client) return 0;
+  size_t bytes = 0;
+  for (std::string_view arg : call.args) bytes += arg.size();
+  return bytes;
+}
+
+void add_buffers(const Call& call, Client& client, ClientLine* line) {
+  Link* link = client.link();
+  const size_t queued = link != nullptr ? link->input_buffered() : 0;
+  const size_t room = link != nullptr ? link->input_capacity() : 0;
+  const size_t output = link != nullptr ? link->output().size() : 0;
+  const size_t output_room = link != nullptr ? link->output().capacity() : 0;
+  const size_t args = argument_bytes(call, client);
+  const size_t total = sizeof(Client) + room + output_room + client.transaction.queued_bytes +
+                       client.name.size() + client.library_name.size() +
+                       client.library_version.size();
+  line->add("qbuf", queued)
+      .add("qbuf-free", room - std::min(room, queued))
+      .add("argv-mem", args)
+      .add("multi-mem", client.transaction.queued_bytes)
+      .add("rbs", output_room)
+      .add("rbp", output_room)
+      .add("obl", output)
+      .add("oll", 0)
+      .add("omem", 0)
+      .add("tot-mem", total);
+}
+
+// The client as a line of CLIENT LIST, without its end.
+std::string describe(const Call& call, Client& client) {
+  Link* link = client.link();
+  const int64_t now = call.now_ms();
+  std::string events;
+  if (link != nullptr && !client.blocked()) events += 'r';
+  if (link != nullptr && !link->output().empty() && &client != &call.client) events += 'w';
+  ClientLine line;
+  line.add("id", client.id)
+      .add("addr", link != nullptr ? link->peer_address() : "")
+      .add("laddr", link != nullptr ? link->local_address() : "")
+      .add("fd", link != nullptr ? link->fd() : -1)
+      .add("name", client.name)
+      .add("age", std::max<int64_t>(0, now - client.created_ms) / 1000)
+      .add("idle", std::max<int64_t>(0, now - client.last_interaction_ms) / 1000)
+      .add("flags", flags_of(client))
+      .add("capa", "")
+      .add("db", client.db)
+      .add("sub", 0)
+      .add("psub", 0)
+      .add("ssub", 0)
+      .add("multi", client.transaction.active
+                        ? static_cast<int64_t>(client.transaction.queue.size())
+                        : int64_t{-1})
+      .add("watch", client.watched.size());
+  add_buffers(call, client, &line);
+  line.add("events", events)
+      .add("cmd", client.last_command != nullptr ? client.last_command->name : "NULL")
+      .add("user", client.user)
+      .add("redir", -1)
+      .add("resp", client.protocol())
+      .add("lib-name", client.library_name)
+      .add("lib-ver", client.library_version)
+      .add("tot-net-in", client.bytes_in)
+      .add("tot-net-out", client.bytes_out)
+      .add("tot-cmds", client.commands_processed);
+  return line.take();
+}
+
+// Which clients CLIENT LIST and CLIENT KILL mean: those that pass everything that is set.
+struct ClientFilter {
+  std::unordered_set<uint64_t> ids;
+  std::optional<ClientKind> kind;
+  bool subscribers = false;  // TYPE pubsub: no client here is one
+  std::optional<std::string> user, address, local_address;
+  int64_t min_age_seconds = 0;
+  bool skip_me = false;
+
+  bool matches(const Call& call, const Client& client) const {
+    const Link* link = client.link();
+    if (link == nullptr || subscribers) return false;
+    if (skip_me && &client == &call.client) return false;
+    if (!ids.empty() && !ids.contains(client.id)) return false;
+    if (kind && client.kind != *kind) return false;
+    if (user && client.user != *user) return false;
+    if (address && link->peer_address() != *address) return false;
+    if (local_address && link->local_address() != *local_address) return false;
+    return (call.now_ms() - client.created_ms) / 1000 >= min_age_seconds;
+  }
+};
+
+bool read_kind(std::string_view text, ClientFilter* filter) {
+  if (equals_ignore_case(text, "normal")) {
+    filter->kind = ClientKind::kNormal;
+  } else if (equals_ignore_case(text, "replica") || equals_ignore_case(text, "slave")) {
+    filter->kind = ClientKind::kReplica;
+  } else if (equals_ignore_case(text, "primary") || equals_ignore_case(text, "master")) {
+    filter->kind = ClientKind::kPrimary;
+  } else if (equals_ignore_case(text, "pubsub")) {
+    filter->subscribers = true;
+  } else {
+    return false;
+  }
+  return true;
+}
+
+// The filters of args[first...]. An error's message is what to reply.
+class FilterParser {
+ public:
+  // LIST words the refusal of an id in its own way.
+  FilterParser(Args args, size_t first, std::string_view bad_id)
+      : args_(args), next_(first), bad_id_(bad_id) {}
+
+  Result<ClientFilter> parse(bool skip_me) {
+    filter_.skip_me = skip_me;
+    while (next_ < args_.size()) {
+      if (next_ + 1 >= args_.size()) return refuse("ERR syntax error");
+      const std::string_view name = args_[next_++];
+      if (Status status = equals_ignore_case(name, "id") ? read_ids() : read(name); !status) {
+        return status.error();
+      }
+    }
+    return std::move(filter_);
+  }
+
+ private:
+  static Error refuse(std::string message) {
+    return make_error(ErrorKind::kInvalid, std::move(message));
+  }
+
+  // One id, and as many more as follow it.
+  Status read_ids() {
+    bool any = false;
+    for (; next_ < args_.size(); ++next_) {
+      const auto id = parse_int64(args_[next_]);
+      if (!id && any) break;
+      if (!id || *id < 1) return refuse(std::string(bad_id_));
+      filter_.ids.insert(static_cast<uint64_t>(*id));
+      any = true;
+    }
+    return {};
+  }
+
+  Status read(std::string_view name) {
+    const std::string value(args_[next_++]);
+    if (equals_ignore_case(name, "type")) {
+      if (!read_kind(value, &filter_)) return refuse("ERR Unknown client type '" + value + "'");
+    } else if (equals_ignore_case(name, "user")) {
+      if (value != "default") return refuse("ERR No such user '" + value + "'");
+      filter_.user = value;
+    } else if (equals_ignore_case(name, "addr")) {
+      filter_.address = value;
+    } else if (equals_ignore_case(name, "laddr")) {
+      filter_.local_address = value;
+    } else if (equals_ignore_case(name, "maxage")) {
+      const auto age = parse_int64(value);
+      if (!age) return refuse("ERR maxage is not an integer or out of range");
+      if (*age <= 0) return refuse("ERR maxage should be greater than 0");
+      filter_.min_age_seconds = *age;
+    } else if (equals_ignore_case(name, "skipme") && equals_ignore_case(value, "yes")) {
+      filter_.skip_me = true;
+    } else if (equals_ignore_case(name, "skipme") && equals_ignore_case(value, "no")) {
+      filter_.skip_me = false;
+    } else {
+      return refuse("ERR syntax error");
+    }
+    return {};
+  }
+
+  Args args_;
+  size_t next_;
+  std::string_view bad_id_;
+  ClientFilter filter_;
+};
+
+// The clients that pass the filter, oldest first.
+std::vector<Client*> select_clients(Call& call, const ClientFilter& filter) {
+  std::vector<Client*> found;
+  for (const auto& [id, client] : call.executor.clients()) {
+    if (filter.matches(call, *client)) found.push_back(client.get());
+  }
+  std::sort(found.begin(), found.end(), [](Client* a, Client* b) { return a->id < b->id; });
+  return found;
+}
+
+void client_id_command(Call& call) { call.reply.integer(static_cast<int64_t>(call.client.id)); }
+
+void client_info_command(Call& call) {
+  call.reply.verbatim("txt", describe(call, call.client) + '\n');
+}
+
+void client_list_command(Call& call) {
+  const auto filter = FilterParser(call.args, 2, "ERR Invalid client ID").parse(false);
+  if (!filter) return call.reply.error(filter.error().message);
+  std::string lines;
+  for (Client* client : select_clients(call, filter.value())) {
+    lines += describe(call, *client) + '\n';
+  }
+  call.reply.verbatim("txt", lines);
+}
+
+// Closes the clients; the one that asks gets its reply first.
+size_t kill_clients(Call& call, const ClientFilter& filter) {
+  const std::vector<Client*> victims = select_clients(call, filter);
+  for (Client* victim : victims) {
+    if (victim == &call.client) {
+      victim->close_after_reply();
+    } else {
+      victim->close_now();
+    }
+  }
+  return victims.size();
+}
+
+void client_kill_command(Call& call) {
+  if (call.args.size() == 3) {
+    ClientFilter filter;
+    filter.address = call.args[2];
+    if (kill_clients(call, filter) == 0) return call.reply.error("ERR No such client");
+    return call.reply.ok();
+  }
+  const auto filter =
+      FilterParser(call.args, 2, "ERR client-id should be greater than 0").parse(true);
+  if (!filter) return call.reply.error(filter.error().message);
+  call.reply.integer(static_cast<int64_t>(kill_clients(call, filter.value())));
+}
+
+void client_setname_command(Call& call) {
+  if (!is_client_name(call.args[2])) return call.reply.error(kBadClientName);
+  call.client.name = call.args[2];
+  call.reply.ok();
+}
+
+void client_getname_command(Call& call) {
+  if (call.client.name.empty()) return call.reply.null();
+  call.reply.bulk(call.client.name);
+}
+
+void client_setinfo_command(Call& call) {
+  const std::string option(call.args[2]);
+  const bool is_name = equals_ignore_case(option, "lib-name");
+  if (!is_name && !equals_ignore_case(option, "lib-ver")) {
+    return call.reply.error("ERR Unrecognized option '" + option + "'");
+  }
+  if (!is_client_name(call.args[3])) {
+    return call.reply.error("ERR " + option +
+                            " cannot contain spaces, newlines or special characters.");
+  }
+  (is_name ? call.client.library_name : call.client.library_version) = call.args[3];
+  call.reply.ok();
+}
+
+// Pauses add up: the later end counts, and all commands wait when any pause says so.
+void client_pause_command(Call& call) {
+  if (call.args.size() > 4) return reply_unknown_subcommand(call);
+  bool writes_only = false;
+  if (call.args.size() == 4) {
+    writes_only = equals_ignore_case(call.args[3], "write");
+    if (!writes_only && !equals_ignore_case(call.args[3], "all")) {
+      return call.reply.error("ERR CLIENT PAUSE mode must be WRITE or ALL");
+    }
+  }
+  const auto timeout = parse_int64(call.args[2]);
+  if (!timeout) return call.reply.error("ERR timeout is not an integer or out of range");
+  if (*timeout < 0) return call.reply.error("ERR timeout is negative");
+  const int64_t now = call.executor.clock().monotonic_ms();
+  if (*timeout > INT64_MAX - now) return call.reply.error("ERR timeout is out of range");
+  DispatchState& state = call.executor.state();
+  const bool paused = state.paused_until_ms > now;
+  state.pause_writes_only = writes_only && (!paused || state.pause_writes_only);
+  state.paused_until_ms = std::max(paused ? state.paused_until_ms : 0, now + *timeout);
+  call.reply.ok();
+}
+
+void client_unpause_command(Call& call) {
+  call.executor.state().paused_until_ms = 0;
+  call.executor.resume_paused_clients();
+  call.reply.ok();
+}
+
+void client_reply_command(Call& call) {
+  const std::string_view mode = call.args[2];
+  Client& client = call.client;
+  if (equals_ignore_case(mode, "on")) {
+    const bool was_silent = client.reply_mode() != ReplyMode::kOn;
+    client.set_reply_mode(ReplyMode::kOn);
+    (was_silent ? client.reply() : call.reply).ok();
+  } else if (equals_ignore_case(mode, "off")) {
+    client.set_reply_mode(ReplyMode::kOff);
+  } else if (equals_ignore_case(mode, "skip")) {
+    if (client.reply_mode() == ReplyMode::kOn) client.set_reply_mode(ReplyMode::kSkipNext);
+  } else {
+    call.syntax_error();
+  }
+}
+
+// Reads ON or OFF; replies the error itself.
+bool read_on_off(Call& call, bool* on) {
+  *on = equals_ignore_case(call.args[2], "on");
+  if (*on || equals_ignore_case(call.args[2], "off")) return true;
+  call.syntax_error();
+  return false;
+}
+
+void client_no_evict_command(Call& call) {
+  bool on = false;
+  if (!read_on_off(call, &on)) return;
+  call.client.no_evict = on;
+  call.reply.ok();
+}
+
+void client_no_touch_command(Call& call) {
+  bool on = false;
+  if (!read_on_off(call, &on)) return;
+  call.client.no_touch = on;
+  call.reply.ok();
+}
+
+void client_help_command(Call& call) {
+  reply_help(
+      call,
+      {{"GETNAME", "Return the name of this connection."},
+       {"ID", "Return the number of this connection."},
+       {"INFO", "Describe this connection."},
+       {"KILL <ip:port>", "Close the connection from <ip:port>."},
+       {"KILL <option> <value> [<option> <value> [...]]",
+        "Close the connections that pass all options:\n"
+        "* ADDR (<ip:port>|<unixsocket>:0)\n"
+        "  Connected from this address.\n"
+        "* LADDR (<ip:port>|<unixsocket>:0)\n"
+        "  Connected to this address of the server.\n"
+        "* TYPE (NORMAL|PRIMARY|REPLICA|PUBSUB)\n"
+        "  Of this type.\n"
+        "* USER <username>\n"
+        "  Authenticated as this user.\n"
+        "* ID <client-id> [<client-id> ...]\n"
+        "  Having one of these numbers.\n"
+        "* MAXAGE <seconds>\n"
+        "  At least this old.\n"
+        "* SKIPME (YES|NO)\n"
+        "  Spare this connection (default: yes)."},
+       {"LIST [options ...]", "Describe the connections that pass all options, those of KILL."},
+       {"PAUSE <timeout> [WRITE|ALL]",
+        "Let the commands of all clients, or only those that write, wait for <timeout>\n"
+        "milliseconds."},
+       {"UNPAUSE", "End the pause now."},
+       {"REPLY (ON|OFF|SKIP)", "Choose whether this connection gets replies."},
+       {"SETNAME <name>", "Name this connection."},
+       {"SETINFO <option> <value>",
+        "Say what speaks on this connection:\n"
+        "* LIB-NAME: the name of the client library.\n"
+        "* LIB-VER: its version."},
+       {"NO-EVICT (ON|OFF)", "Spare this connection when memory for clients runs out."},
+       {"NO-TOUCH (ON|OFF)",
+        "Leave the access times of keys alone in this connection's commands."}});
+}
+
+constexpr std::string_view kOpenFlags = "loading,noscript,stale";
+constexpr std::string_view kAdminFlags = "admin,loading,noscript,stale";
+constexpr std::string_view kOpenCategories = "@connection,@slow";
+constexpr std::string_view kAdminCategories = "@admin,@connection,@dangerous,@slow";
+constexpr std::string_view kEveryNode = "request_policy:all_nodes;response_policy:all_succeeded";
+
+constexpr CommandRow kRows[] = {
+    {.name = "client",
+     .arity = -2,
+     .categories = "@slow",
+     .summary = "A container of commands about connections.",
+     .since = "2.4.0",
+     .group = "connection",
+     .complexity = "That of its subcommands"},
+    {.name = "client|id",
+     .handler = client_id_command,
+     .arity = 2,
+     .flags = kOpenFlags,
+     .categories = kOpenCategories,
+     .summary = "Returns the number of the connection.",
+     .since = "5.0.0",
+     .group = "connection",
+     .complexity = "O(1)"},
+    {.name = "client|info",
+     .handler = client_info_command,
+     .arity = 2,
+     .flags = kOpenFlags,
+     .categories = kOpenCategories,
+     .tips = "nondeterministic_output",
+     .summary = "Describes the connection.",
+     .since = "6.2.0",
+     .group = "connection",
+     .complexity = "O(1)"},
+    {.name = "client|list",
+     .handler = client_list_command,
+     .arity = -2,
+     .flags = kAdminFlags,
+     .categories = kAdminCategories,
+     .tips = "nondeterministic_output",
+     .summary = "Describes the open connections.",
+     .since = "2.4.0",
+     .group = "connection",
+     .complexity = "O(N), where N is the number of connections"},
+    {.name = "client|kill",
+     .handler = client_kill_command,
+     .arity = -3,
+     .flags = kAdminFlags,
+     .categories = kAdminCategories,
+     .summary = "Closes connections.",
+     .since = "2.4.0",
+     .group = "connection",
+     .complexity = "O(N), where N is the number of connections"},
+    {.name = "client|setname",
+     .handler = client_setname_command,
+     .arity = 3,
+     .flags = kOpenFlags,
+     .categories = kOpenCategories,
+     .tips = kEveryNode,
+     .summary = "Names the connection.",
+     .since = "2.6.9",
+     .group = "connection",
+     .complexity = "O(1)"},
+    {.name = "client|getname",
+     .handler = client_getname_command,
+     .arity = 2,
+     .flags = kOpenFlags,
+     .categories = kOpenCategories,
+     .summary = "Returns the name of the connection.",
+     .since = "2.6.9",
+     .group = "connection",
+     .complexity = "O(1)"},
+    {.name = "client|setinfo",
+     .handler = client_setinfo_command,
+     .arity = 4,
+     .flags = kOpenFlags,
+     .categories = kOpenCategories,
+     .tips = kEveryNode,
+     .summary = "Notes the client library behind the connection.",
+     .since = "7.2.0",
+     .group = "connection",
+     .complexity = "O(1)"},
+    {.name = "client|pause",
+     .handler = client_pause_command,
+     .arity = -3,
+     .flags = kAdminFlags,
+     .categories = kAdminCategories,
+     .summary = "Lets the commands of clients wait for a time.",
+     .since = "3.0.0",
+     .group = "connection",
+     .complexity = "O(1)"},
+    {.name = "client|unpause",
+     .handler = client_unpause_command,
+     .arity = 2,
+     .flags = kAdminFlags,
+     .categories = kAdminCategories,
+     .summary = "Ends a pause of clients.",
+     .since = "6.2.0",
+     .group = "connection",
+     .complexity = "O(N), where N is the number of clients that wait"},
+    {.name = "client|reply",
+     .handler = client_reply_command,
+     .arity = 3,
+     .flags = kOpenFlags,
+     .categories = kOpenCategories,
+     .summary = "Turns the replies to the connection on or off.",
+     .since = "3.2.0",
+     .group = "connection",
+     .complexity = "O(1)"},
+    {.name = "client|no-evict",
+     .handler = client_no_evict_command,
+     .arity = 3,
+     .flags = kAdminFlags,
+     .categories = kAdminCategories,
+     .summary = "Spares the connection when clients are closed for their memory.",
+     .since = "7.0.0",
+     .group = "connection",
+     .complexity = "O(1)"},
+    {.name = "client|no-touch",
+     .handler = client_no_touch_command,
+     .arity = 3,
+     .flags = kOpenFlags,
+     .categories = kOpenCategories,
+     .summary = "Keeps the connection's commands from refreshing the access times of keys.",
+     .since = "7.2.0",
+     .group = "connection",
+     .complexity = "O(1)"},
+    {.name = "client|help",
+     .handler = client_help_command,
+     .arity = 2,
+     .flags = "loading,stale",
+     .categories = kOpenCategories,
+     .summary = "Lists the subcommands.",
+     .since = "5.0.0",
+     .group = "connection",
+     .complexity = "O(1)"},
+};
+
+}  // namespace
+
+std::span<const CommandRow> client_commands() { return kRows; }
+
+}  // namespace tandem

@@ -1,0 +1,209 @@
+// DEBUG: looks inside the server, for tests and for operators in need.
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <string>
+#include <thread>
+
+#include "persistence/dump_payload.h"
+#include "persistence/persistence.h"
+#include "server/base/config.h"
+#include "server/base/log.h"
+#include "server/base/numbers.h"
+#include "server/base/strings.h"
+#include "server/commands/dataset_digest.h"
+#include "server/commands/families.h"
+#include "server/commands/help.h"
+#include "server/commands/services.h"
+#include "server/exec/call.h"
+#include "server/exec/executor.h"
+
+namespace tandem {
+namespace {
+
+constexpr std::string_view kNotAllowed =
+    "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you "
+    "can "
+    "run it from a local connection, otherwise you need to set this option in the configuration "
+    "file, and then restart the server.";
+
+bool allowed(const Call& call) {
+  switch (call.executor.config().settings().enable_debug_command) {
+    case ProtectedAction::kYes:
+      return true;
+    case ProtectedAction::kLocal:
+      return call.client.link() == nullptr || call.client.link()->peer_is_loopback();
+    case ProtectedAction::kNo:
+      return false;
+  }
+  return false;
+}
+
+// The whole server sleeps: that is what it is for.
+void debug_sleep(Call& call) {
+  const auto seconds = parse_double(call.args[2]);
+  constexpr double kLongest = 1e9;
+  if (seconds && *seconds > 0) {
+    std::this_thread::sleep_for(std::chrono::duration<double>(std::min(*seconds, kLongest)));
+  }
+  call.reply.ok();
+}
+
+void debug_reload(Call& call) {
+  bool save = true;
+  for (std::string_view option : call.args.subspan(2)) {
+    if (equals_ignore_case(option, "nosave")) {
+      save = false;
+    } else {
+      return call.reply.error("ERR DEBUG RELOAD only supports the NOSAVE option.");
+    }
+  }
+  Persistence& persistence = *call.services.persistence;
+  if (save) {
+    if (const Status saved = persistence.save(); !saved) {
+      return call.reply.error("ERR " + saved.error().to_string());
+    }
+  }
+  if (const Status loaded = persistence.reload_from_rdb(); !loaded) {
+    log_warning("DEBUG RELOAD: " + loaded.error().to_string());
+    return call.reply.error("ERR Error trying to load the RDB dump, check server logs.");
+  }
+  log_warning("DB reloaded by DEBUG RELOAD");
+  call.reply.ok();
+}
+
+void debug_loadaof(Call& call) {
+  if (const Status loaded = call.services.persistence->reload_from_aof(); !loaded) {
+    log_warning("DEBUG LOADAOF: " + loaded.error().to_string());
+    return call.reply.error("ERR Error trying to load the AOF files, check server logs.");
+  }
+  log_warning("Append Only File loaded by DEBUG LOADAOF");
+  call.reply.ok();
+}
+
+void debug_digest(Call& call) { call.reply.simple(dataset_digest(call.keyspace)); }
+
+void debug_digest_value(Call& call) {
+  const Args keys = call.args.subspan(2);
+  call.reply.array(keys.size());
+  for (std::string_view key : keys) call.reply.simple(value_digest(call.db().peek(key)));
+}
+
+void debug_object(Call& call) {
+  const Entry* entry = call.db().peek(call.args[2]);
+  if (entry == nullptr) return call.reply.error("ERR no such key");
+  // A dump is the value's record between the type and a footer of version and checksum.
+  constexpr size_t kTypeAndFooter = 1 + 2 + 8;
+  const size_t serialized = dump_value(*entry).size() - kTypeAndFooter;
+  const uint32_t idle_s = (call.keyspace.access_clock() - entry->access_clock()) & 0xffffff;
+  char text[256];
+  const int length = std::snprintf(
+      text, sizeof text,
+      "Value at:%p refcount:1 encoding:%.*s serializedlength:%zu lru:%u lru_seconds_idle:%u",
+      static_cast<const void*>(entry), static_cast<int>(entry->encoding_name().size()),
+      entry->encoding_name().data(), serialized, entry->access_clock(), idle_s);
+  call.reply.simple({text, static_cast<size_t>(length)});
+}
+
+// "value:N", cut or filled with zero bytes to `size` unless that is 0.
+std::string populated_value(int64_t number, int64_t size) {
+  std::string value = "value:" + std::to_string(number);
+  if (size > 0) value.resize(static_cast<size_t>(size));
+  return value;
+}
+
+// DEBUG POPULATE count [prefix] [size]: for tests, so it reaches neither the AOF nor replicas.
+void debug_populate(Call& call) {
+  constexpr std::string_view kOutOfRange = "ERR value is out of range, must be positive";
+  const auto count = parse_int64(call.args[2]);
+  if (!count || *count < 0) return call.reply.error(kOutOfRange);
+  const std::string prefix(call.args.size() > 3 ? call.args[3] : "key");
+  int64_t size = 0;
+  if (call.args.size() > 4) {
+    const auto given = parse_int64(call.args[4]);
+    if (!given || *given < 0 || *given > call.executor.config().settings().proto_max_bulk_len) {
+      return call.reply.error(kOutOfRange);
+    }
+    size = *given;
+  }
+  Database& db = call.db();
+  for (int64_t i = 0; i < *count; ++i) {
+    const std::string key = prefix + ':' + std::to_string(i);
+    if (db.peek(key) == nullptr) db.set_string(key, populated_value(i, size));
+  }
+  call.reply.ok();
+}
+
+void debug_set_active_expire(Call& call) {
+  call.executor.state().active_expire = call.args[2] != "0";
+  call.reply.ok();
+}
+
+void debug_jmap(Call& call) { call.reply.ok(); }
+
+void debug_help(Call& call) {
+  reply_help(call,
+             {{"DIGEST", "Return a digest of the whole dataset, equal for equal data."},
+              {"DIGEST-VALUE <key> [<key> ...]", "Return digests of the values of these keys."},
+              {"JMAP", "Do nothing."},
+              {"LOADAOF", "Write out what the AOF has buffered and load the dataset anew from it."},
+              {"OBJECT <key>", "Show how the value of <key> is held."},
+              {"POPULATE <count> [<prefix>] [<size>]",
+               "Create <count> string keys named <prefix>:<number>; the prefix is 'key' unless\n"
+               "given. They reach neither the AOF nor replicas."},
+              {"RELOAD [NOSAVE]",
+               "Save the RDB file and load the dataset anew from it. With NOSAVE, load the file\n"
+               "that is there."},
+              {"SET-ACTIVE-EXPIRE <0|1>",
+               "Stop or start the removal of expired keys that nobody looks at."},
+              {"SLEEP <seconds>", "Stop the server for <seconds>, which may have decimals."}});
+}
+
+struct DebugSubcommand {
+  std::string_view name;
+  size_t min_args, max_args;  // with DEBUG and the name
+  Handler handler;
+};
+
+constexpr DebugSubcommand kSubcommands[] = {
+    {"sleep", 3, 3, debug_sleep},
+    {"reload", 2, SIZE_MAX, debug_reload},
+    {"loadaof", 2, 2, debug_loadaof},
+    {"digest", 2, 2, debug_digest},
+    {"digest-value", 2, SIZE_MAX, debug_digest_value},
+    {"object", 3, 3, debug_object},
+    {"populate", 3, 5, debug_populate},
+    {"set-active-expire", 3, 3, debug_set_active_expire},
+    {"jmap", 2, SIZE_MAX, debug_jmap},
+    {"help", 2, 2, debug_help},
+};
+
+void debug_command(Call& call) {
+  if (!allowed(call)) return call.reply.error(kNotAllowed);
+  for (const DebugSubcommand& sub : kSubcommands) {
+    if (equals_ignore_case(call.args[1], sub.name) && call.args.size() >= sub.min_args &&
+        call.args.size() <= sub.max_args) {
+      return sub.handler(call);
+    }
+  }
+  reply_unknown_subcommand(call);
+}
+
+constexpr CommandRow kRows[] = {
+    {.name = "debug",
+     .handler = debug_command,
+     .arity = -2,
+     .flags = "admin,loading,noscript,stale",
+     .categories = "@admin,@dangerous,@slow",
+     .summary = "Commands that look inside the server, for tests.",
+     .since = "1.0.0",
+     .group = "server",
+     .complexity = "That of its subcommands"},
+};
+
+}  // namespace
+
+std::span<const CommandRow> debug_commands() { return kRows; }
+
+}  // namespace tandem

@@ -1,0 +1,97 @@
+// TIME, INFO, SHUTDOWN.
+
+#include <string>
+
+#include "server/base/strings.h"
+#include "server/commands/families.h"
+#include "server/commands/services.h"
+#include "server/exec/call.h"
+#include "server/exec/executor.h"
+
+namespace tandem {
+namespace {
+
+void time_command(Call& call) {
+  const int64_t now_us = call.executor.clock().wall_us();
+  call.reply.array(2);
+  call.reply.bulk(std::to_string(now_us / 1'000'000));
+  call.reply.bulk(std::to_string(now_us % 1'000'000));
+}
+
+void info_command(Call& call) {
+  call.reply.verbatim("txt", call.services.control->info(call.args.subspan(1)));
+}
+
+// False when the words make no sense together.
+bool read_shutdown(Args args, ServerControl::ShutdownOptions* options, bool* abort) {
+  for (std::string_view word : args.subspan(1)) {
+    if (equals_ignore_case(word, "save")) {
+      options->save = true;
+    } else if (equals_ignore_case(word, "nosave")) {
+      options->no_save = true;
+    } else if (equals_ignore_case(word, "now")) {
+      options->now = true;
+    } else if (equals_ignore_case(word, "force")) {
+      options->force = true;
+    } else if (equals_ignore_case(word, "abort")) {
+      *abort = true;
+    } else {
+      return false;
+    }
+  }
+  const bool any = options->save || options->no_save || options->now || options->force;
+  return !(*abort && any) && !(options->save && options->no_save);
+}
+
+// A shutdown is done before the next command is read, so there is never one to abort, and a
+// client that asked for one sees its connection close instead of a reply.
+void shutdown_command(Call& call) {
+  ServerControl::ShutdownOptions options;
+  bool abort = false;
+  if (!read_shutdown(call.args, &options, &abort)) return call.syntax_error();
+  if (abort) return call.reply.error("ERR No shutdown in progress.");
+  const Status status = call.services.control->shutdown(options);
+  if (!status) {
+    call.reply.error("ERR Errors trying to SHUTDOWN. Check logs.");
+    return;
+  }
+  call.client.close_now();
+}
+
+constexpr CommandRow kRows[] = {
+    {.name = "time",
+     .handler = time_command,
+     .arity = 1,
+     .flags = "fast,loading,stale",
+     .categories = "@fast",
+     .tips = "nondeterministic_output",
+     .summary = "Returns the time of the server.",
+     .since = "2.6.0",
+     .group = "server",
+     .complexity = "O(1)"},
+    {.name = "info",
+     .handler = info_command,
+     .arity = -1,
+     .flags = "loading,stale",
+     .categories = "@dangerous,@slow",
+     .tips = "nondeterministic_output;request_policy:all_shards;response_policy:special",
+     .summary = "Describes the state of the server and counts what it did.",
+     .since = "1.0.0",
+     .group = "server",
+     .complexity = "O(1)"},
+    {.name = "shutdown",
+     .handler = shutdown_command,
+     .arity = -1,
+     .flags = "admin,allow_busy,loading,no_multi,noscript,stale",
+     .categories = "@admin,@dangerous,@slow",
+     .summary = "Saves what must be saved and stops the server.",
+     .since = "1.0.0",
+     .group = "server",
+     .complexity = "That of the save: O(N), where N is the number of keys"},
+};
+
+}  // namespace
+
+std::span<const CommandRow> server_commands() { return kRows; }
+
+}  // namespace tandem
