@@ -1,0 +1,517 @@
+#include "server/info.h"
+
+#include <sys/resource.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cinttypes>
+#include <cstdarg>
+#include <cstdio>
+#include <filesystem>
+#include <system_error>
+
+#include "server/base/config.h"
+#include "server/base/memory.h"
+#include "server/base/strings.h"
+#include "server/base/version.h"
+
+namespace tandem {
+namespace {
+
+// Writes "name:value" lines.
+class InfoText {
+ public:
+  void begin_section(std::string_view title) {
+    if (!text_.empty()) text_ += "\r\n";
+    text_.append("# ").append(title).append("\r\n");
+  }
+  void field(std::string_view name, std::string_view value) {
+    text_.append(name).append(":").append(value).append("\r\n");
+  }
+  void field(std::string_view name, const char* value) { field(name, std::string_view(value)); }
+  template <typename T>
+  requires std::is_integral_v<T>
+  void field(std::string_view name, T value) {
+    if constexpr (std::is_same_v<T, bool>) {
+      field(name, value ? "1" : "0");
+    } else {
+      field(name, std::to_string(value));
+    }
+  }
+  // With two decimals.
+  void decimal(std::string_view name, double value, std::string_view unit = {}) {
+    char text[64];
+    const int length = std::snprintf(text, sizeof text, "%.2f", value);
+    field(name, std::string(text, static_cast<size_t>(length)).append(unit));
+  }
+  // The bytes, and as a second field the same for people: 1.46M.
+  void bytes(const std::string& name, uint64_t value) {
+    field(name, value);
+    human(name + "_human", value);
+  }
+  void human(std::string_view name, uint64_t value) {
+    static constexpr char kUnits[] = {'K', 'M', 'G', 'T', 'P'};
+    if (value < 1024) return field(name, std::to_string(value) + 'B');
+    double scaled = static_cast<double>(value) / 1024;
+    size_t unit = 0;
+    for (; scaled >= 1024 && unit + 1 < sizeof kUnits; ++unit) scaled /= 1024;
+    decimal(name, scaled, std::string_view(&kUnits[unit], 1));
+  }
+  std::string take() { return std::move(text_); }
+
+ private:
+  std::string text_;
+};
+
+const Settings& settings_of(const InfoSources& from) { return from.executor.config().settings(); }
+
+double ratio(uint64_t part, uint64_t whole) {
+  return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
+}
+
+std::string_view role_of(const InfoSources& from) {
+  return from.replication.is_replica ? "slave" : "master";
+}
+
+// "name=tcp,bind=127.0.0.1,port=6379".
+std::string listener(const Settings& settings) {
+  std::string text = "name=tcp";
+  for (const std::string& address : settings.bind) text += ",bind=" + address;
+  return text + ",port=" + std::to_string(settings.port);
+}
+
+void add_server(const InfoSources& from, InfoText* out) {
+  const Settings& settings = settings_of(from);
+  Clock& clock = from.executor.clock();
+  utsname system{};
+  uname(&system);
+  std::error_code no_executable;
+  const auto executable = std::filesystem::read_symlink("/proc/self/exe", no_executable);
+  const int64_t uptime_s = (clock.wall_ms() - from.started_ms) / 1000;
+  out->field("redis_version", kRedisVersion);
+  out->field("server_name", "tandem");
+  out->field("tandem_version", kTandemVersion);
+  out->field("redis_git_sha1", "00000000");
+  out->field("redis_git_dirty", 0);
+  out->field("redis_build_id", "0");
+  out->field("redis_mode", "standalone");
+  out->field("os", std::string(system.sysname) + ' ' + system.release + ' ' + system.machine);
+  out->field("arch_bits", sizeof(void*) * 8);
+  out->field("monotonic_clock", "POSIX clock_gettime");
+  out->field("multiplexing_api", "epoll");
+  out->field("gcc_version", __VERSION__);
+  out->field("process_id", getpid());
+  out->field("process_supervised", settings.supervised == Supervised::kNo ? "no" : "systemd");
+  out->field("run_id", from.run_id);
+  out->field("tcp_port", settings.port);
+  out->field("server_time_usec", clock.wall_us());
+  out->field("uptime_in_seconds", uptime_s);
+  out->field("uptime_in_days", uptime_s / 86400);
+  out->field("hz", settings.hz);
+  out->field("configured_hz", settings.hz);
+  out->field("lru_clock", from.executor.keyspace().access_clock());
+  out->field("executable", executable.string());
+  out->field("config_file", from.executor.config().file());
+  out->field("io_threads_active", 0);
+  if (!settings.availability_zone.empty()) {
+    out->field("availability_zone", settings.availability_zone);
+  }
+  if (settings.port != 0) out->field("listener0", listener(settings));
+}
+
+// What the connections hold together.
+struct ClientTotals {
+  size_t connected = 0, replicas = 0, blocked = 0, watching = 0, watched_keys = 0;
+  size_t largest_input = 0, largest_output = 0;
+  size_t client_bytes = 0, replica_bytes = 0;
+};
+
+ClientTotals count_clients(const Executor& executor) {
+  ClientTotals totals;
+  for (const auto& [id, client] : executor.clients()) {
+    Link* link = client->link();
+    const size_t input = link != nullptr ? link->input_capacity() : 0;
+    const size_t output = link != nullptr ? link->output().capacity() : 0;
+    const size_t bytes = sizeof(Client) + input + output + client->transaction.queued_bytes;
+    const bool replica = client->kind == ClientKind::kReplica;
+    (replica ? totals.replicas : totals.connected) += 1;
+    (replica ? totals.replica_bytes : totals.client_bytes) += bytes;
+    totals.blocked += client->blocked() ? 1 : 0;
+    totals.watching += client->watched.empty() ? 0 : 1;
+    totals.watched_keys += client->watched.size();
+    if (link == nullptr) continue;
+    totals.largest_input = std::max(totals.largest_input, link->input_buffered());
+    totals.largest_output = std::max(totals.largest_output, link->output().size());
+  }
+  return totals;
+}
+
+void add_clients(const InfoSources& from, InfoText* out) {
+  const ClientTotals totals = count_clients(from.executor);
+  out->field("connected_clients", totals.connected);
+  out->field("cluster_connections", 0);
+  out->field("maxclients", settings_of(from).maxclients);
+  out->field("client_recent_max_input_buffer", totals.largest_input);
+  out->field("client_recent_max_output_buffer", totals.largest_output);
+  out->field("blocked_clients", totals.blocked);
+  out->field("tracking_clients", 0);
+  out->field("pubsub_clients", 0);
+  out->field("watching_clients", totals.watching);
+  out->field("clients_in_timeout_table", 0);
+  out->field("total_watched_keys", totals.watched_keys);
+  out->field("total_blocking_keys", 0);
+  out->field("total_blocking_keys_on_nokey", 0);
+}
+
+uint64_t physical_memory() {
+  const long pages = sysconf(_SC_PHYS_PAGES), page_bytes = sysconf(_SC_PAGESIZE);
+  if (pages <= 0 || page_bytes <= 0) return 0;
+  return static_cast<uint64_t>(pages) * static_cast<uint64_t>(page_bytes);
+}
+
+std::string config_value(const InfoSources& from, std::string_view name) {
+  const auto found = from.executor.config().get({&name, 1});
+  return found.empty() ? "" : found.front().second;
+}
+
+void add_used_memory(const InfoSources& from, const ClientTotals& clients, size_t used,
+                     size_t resident, InfoText* out) {
+  const size_t peak = std::max(memory_peak(), used);
+  size_t tables = 0;
+  Keyspace& keyspace = from.executor.keyspace();
+  for (int i = 0; i < keyspace.database_count(); ++i) tables += keyspace.database(i).table_memory();
+  const size_t overhead = from.startup_memory + tables + clients.client_bytes +
+                          clients.replica_bytes + from.replication.backlog_size +
+                          from.persistence.aof_buffer_length;
+  const size_t dataset = used > overhead ? used - overhead : 0;
+  const size_t since_start = used > from.startup_memory ? used - from.startup_memory : 0;
+  out->bytes("used_memory", used);
+  out->bytes("used_memory_rss", resident);
+  out->bytes("used_memory_peak", peak);
+  out->decimal("used_memory_peak_perc", ratio(used, peak) * 100, "%");
+  out->field("used_memory_overhead", overhead);
+  out->field("used_memory_startup", from.startup_memory);
+  out->field("used_memory_dataset", dataset);
+  out->decimal("used_memory_dataset_perc", ratio(dataset, since_start) * 100, "%");
+}
+
+void add_lua_memory(const InfoSources& from, InfoText* out) {
+  out->bytes("used_memory_lua", 0);
+  out->field("used_memory_vm_eval", 0);
+  out->field("used_memory_scripts_eval", 0);
+  out->field("number_of_cached_scripts", 0);
+  out->field("number_of_functions", from.functions);
+  out->field("number_of_libraries", from.libraries);
+  out->field("used_memory_vm_functions", from.lua_bytes);
+  out->bytes("used_memory_vm_total", from.lua_bytes);
+  out->field("used_memory_functions", 0);
+  out->bytes("used_memory_scripts", 0);
+}
+
+// Signed: sharing and swapping can make the wider figure the smaller one.
+int64_t beyond(size_t wider, size_t narrower) {
+  return static_cast<int64_t>(wider) - static_cast<int64_t>(narrower);
+}
+
+void add_memory(const InfoSources& from, InfoText* out) {
+  const Settings& settings = settings_of(from);
+  const ClientTotals clients = count_clients(from.executor);
+  const size_t used = memory_used(), resident = process_resident_bytes();
+  const AllocatorStats allocator = read_allocator_stats();
+  add_used_memory(from, clients, used, resident, out);
+  out->field("allocator_allocated", allocator.allocated);
+  out->field("allocator_active", allocator.active);
+  out->field("allocator_resident", allocator.resident);
+  out->bytes("total_system_memory", physical_memory());
+  add_lua_memory(from, out);
+  out->bytes("maxmemory", static_cast<uint64_t>(settings.maxmemory));
+  out->field("maxmemory_policy", config_value(from, "maxmemory-policy"));
+  out->decimal("allocator_frag_ratio", ratio(allocator.active, allocator.allocated));
+  out->field("allocator_frag_bytes", beyond(allocator.active, allocator.allocated));
+  out->decimal("allocator_rss_ratio", ratio(allocator.resident, allocator.active));
+  out->field("allocator_rss_bytes", beyond(allocator.resident, allocator.active));
+  out->decimal("rss_overhead_ratio", ratio(resident, allocator.resident));
+  out->field("rss_overhead_bytes", beyond(resident, allocator.resident));
+  out->decimal("mem_fragmentation_ratio", ratio(resident, used));
+  out->field("mem_fragmentation_bytes", beyond(resident, used));
+  out->field("mem_not_counted_for_evict", from.persistence.aof_buffer_length);
+  out->field("mem_replication_backlog", from.replication.backlog_size);
+  out->field("mem_total_replication_buffers",
+             from.replication.backlog_size + clients.replica_bytes);
+  out->field("mem_clients_slaves", clients.replica_bytes);
+  out->field("mem_clients_normal", clients.client_bytes);
+  out->field("mem_cluster_links", 0);
+  out->field("mem_aof_buffer", from.persistence.aof_buffer_length);
+  out->field("mem_allocator", memory_allocator_name());
+  out->field("active_defrag_running", 0);
+}
+
+std::string_view ok_or_err(bool ok) { return ok ? "ok" : "err"; }
+
+void add_persistence(const InfoSources& from, InfoText* out) {
+  const PersistenceInfo& info = from.persistence;
+  out->field("loading", info.loading);
+  out->field("async_loading", 0);
+  out->field("current_save_keys_total", info.current_save_keys_total);
+  out->field("rdb_changes_since_last_save", info.rdb_changes_since_last_save);
+  out->field("rdb_bgsave_in_progress", info.rdb_bgsave_in_progress);
+  out->field("rdb_last_save_time", info.rdb_last_save_time);
+  out->field("rdb_last_bgsave_status", ok_or_err(info.rdb_last_bgsave_ok));
+  out->field("rdb_last_bgsave_time_sec", info.rdb_last_bgsave_time_sec);
+  out->field("rdb_current_bgsave_time_sec", info.rdb_current_bgsave_time_sec);
+  out->field("rdb_saves", info.rdb_saves);
+  out->field("rdb_last_load_keys_expired", info.rdb_last_load_keys_expired);
+  out->field("rdb_last_load_keys_loaded", info.rdb_last_load_keys_loaded);
+  out->field("aof_enabled", info.aof_enabled);
+  out->field("aof_rewrite_in_progress", info.aof_rewrite_in_progress);
+  out->field("aof_rewrite_scheduled", info.aof_rewrite_scheduled);
+  out->field("aof_last_rewrite_time_sec", info.aof_last_rewrite_time_sec);
+  out->field("aof_current_rewrite_time_sec", info.aof_current_rewrite_time_sec);
+  out->field("aof_last_bgrewrite_status", ok_or_err(info.aof_last_bgrewrite_ok));
+  out->field("aof_rewrites", info.aof_rewrites);
+  out->field("aof_rewrites_consecutive_failures", info.aof_rewrites_consecutive_failures);
+  out->field("aof_last_write_status", ok_or_err(info.aof_last_write_ok));
+  out->field("module_fork_in_progress", 0);
+  if (!info.aof_enabled) return;
+  out->field("aof_current_size", info.aof_current_size);
+  out->field("aof_base_size", info.aof_base_size);
+  out->field("aof_pending_rewrite", info.aof_pending_rewrite);
+  out->field("aof_buffer_length", info.aof_buffer_length);
+  out->field("aof_pending_bio_fsync", info.aof_pending_bio_fsync);
+  out->field("aof_delayed_fsync", info.aof_delayed_fsync);
+}
+
+void add_stats(const InfoSources& from, InfoText* out) {
+  const ExecutorStats& stats = from.executor.stats();
+  const KeyspaceStats& keys = from.executor.keyspace().stats();
+  const ReplicationInfo& replication = from.replication;
+  out->field("total_connections_received", stats.connections_received);
+  out->field("total_commands_processed", stats.commands_processed);
+  out->field("instantaneous_ops_per_sec", static_cast<uint64_t>(from.rates.commands));
+  out->field("total_net_input_bytes", stats.bytes_in);
+  out->field("total_net_output_bytes", stats.bytes_out);
+  out->field("total_net_repl_input_bytes", replication.bytes_in);
+  out->field("total_net_repl_output_bytes", replication.bytes_out);
+  out->decimal("instantaneous_input_kbps", from.rates.bytes_in / 1024);
+  out->decimal("instantaneous_output_kbps", from.rates.bytes_out / 1024);
+  out->decimal("instantaneous_input_repl_kbps", from.rates.replication_bytes_in / 1024);
+  out->decimal("instantaneous_output_repl_kbps", from.rates.replication_bytes_out / 1024);
+  out->field("rejected_connections", stats.connections_rejected);
+  out->field("sync_full", replication.full_syncs);
+  out->field("sync_partial_ok", replication.partial_syncs);
+  out->field("sync_partial_err", replication.partial_syncs_refused);
+  out->field("expired_keys", keys.expired);
+  out->field("evicted_keys", 0);
+  out->field("evicted_clients", stats.evicted_clients);
+  out->field("keyspace_hits", keys.hits);
+  out->field("keyspace_misses", keys.misses);
+  out->field("pubsub_channels", 0);
+  out->field("pubsub_patterns", 0);
+  out->field("pubsubshard_channels", 0);
+  out->field("migrate_cached_sockets", 0);
+  out->field("slave_expires_tracked_keys", 0);
+  out->field("tracking_total_keys", 0);
+  out->field("tracking_total_items", 0);
+  out->field("tracking_total_prefixes", 0);
+  out->field("unexpected_error_replies", stats.unexpected_errors);
+  out->field("total_error_replies", stats.total_error_replies);
+  out->field("client_output_buffer_limit_disconnections", stats.client_output_limit_disconnections);
+}
+
+void add_primary(const InfoSources& from, InfoText* out) {
+  const PrimaryInfo& primary = from.replication.primary;
+  const Settings& settings = settings_of(from);
+  out->field("master_host", primary.host);
+  out->field("master_port", primary.port);
+  out->field("master_link_status", primary.link_up ? "up" : "down");
+  out->field("master_last_io_seconds_ago", primary.last_io_seconds_ago);
+  out->field("master_sync_in_progress", primary.sync_in_progress);
+  out->field("slave_read_repl_offset", primary.read_offset);
+  out->field("slave_repl_offset", primary.applied_offset);
+  if (primary.sync_in_progress) {
+    const uint64_t total = primary.sync_total_bytes, read = primary.sync_read_bytes;
+    out->field("master_sync_total_bytes", total);
+    out->field("master_sync_read_bytes", read);
+    out->field("master_sync_left_bytes", beyond(total, read));
+    out->decimal("master_sync_perc", ratio(read, total) * 100);
+    out->field("master_sync_last_io_seconds_ago", primary.sync_last_io_seconds_ago);
+  }
+  if (!primary.link_up) out->field("master_link_down_since_seconds", primary.link_down_seconds);
+  out->field("slave_priority", settings.replica_priority);
+  out->field("slave_read_only", settings.replica_read_only);
+  out->field("replica_announced", settings.replica_announced);
+}
+
+std::string_view phase_name(ReplicaPhase phase) {
+  switch (phase) {
+    case ReplicaPhase::kWaitingForSave:
+      return "wait_bgsave";
+    case ReplicaPhase::kReceivingSnapshot:
+      return "send_bulk";
+    case ReplicaPhase::kOnline:
+      return "online";
+  }
+  return "";
+}
+
+void add_replication(const InfoSources& from, InfoText* out) {
+  const ReplicationInfo& info = from.replication;
+  const Settings& settings = settings_of(from);
+  out->field("role", role_of(from));
+  if (info.is_replica) add_primary(from, out);
+  out->field("connected_slaves", info.replicas.size());
+  if (settings.min_replicas_to_write > 0 && settings.min_replicas_max_lag > 0) {
+    out->field("min_slaves_good_slaves", info.good_replicas);
+  }
+  size_t number = 0;
+  for (const ReplicaInfo& replica : info.replicas) {
+    std::string text = "ip=" + replica.ip + ",port=" + std::to_string(replica.port) + ",state=";
+    text.append(phase_name(replica.phase));
+    text += ",offset=" + std::to_string(replica.acknowledged_offset);
+    text += ",lag=" + std::to_string(replica.lag_seconds);
+    out->field("slave" + std::to_string(number++), text);
+  }
+  out->field("master_failover_state", "no-failover");
+  out->field("master_replid", info.replication_id);
+  out->field("master_replid2", info.second_replication_id);
+  out->field("master_repl_offset", info.offset);
+  out->field("second_repl_offset", info.second_offset);
+  out->field("repl_backlog_active", info.backlog_active);
+  out->field("repl_backlog_size", info.backlog_size);
+  out->field("repl_backlog_first_byte_offset", info.backlog_first_offset);
+  out->field("repl_backlog_histlen", info.backlog_length);
+}
+
+void add_cpu_time(std::string_view name, const timeval& time, InfoText* out) {
+  char text[64];
+  const int length = std::snprintf(text, sizeof text, "%ld.%06ld", static_cast<long>(time.tv_sec),
+                                   static_cast<long>(time.tv_usec));
+  out->field(name, std::string_view(text, static_cast<size_t>(length)));
+}
+
+void add_cpu(const InfoSources&, InfoText* out) {
+  rusage self{}, children{}, thread{};
+  getrusage(RUSAGE_SELF, &self);
+  getrusage(RUSAGE_CHILDREN, &children);
+  getrusage(RUSAGE_THREAD, &thread);
+  add_cpu_time("used_cpu_sys", self.ru_stime, out);
+  add_cpu_time("used_cpu_user", self.ru_utime, out);
+  add_cpu_time("used_cpu_sys_children", children.ru_stime, out);
+  add_cpu_time("used_cpu_user_children", children.ru_utime, out);
+  add_cpu_time("used_cpu_sys_main_thread", thread.ru_stime, out);
+  add_cpu_time("used_cpu_user_main_thread", thread.ru_utime, out);
+}
+
+void add_command_stats(const Command& command, InfoText* out) {
+  const CommandStats& stats = command.stats;
+  if (stats.calls != 0 || stats.rejected != 0 || stats.failed != 0) {
+    const uint64_t usec = stats.microseconds();
+    const double each = ratio(usec, stats.calls);
+    char text[192];
+    const int length =
+        std::snprintf(text, sizeof text,
+                      "calls=%" PRIu64 ",usec=%" PRIu64
+                      ",usec_per_call=%.2f,rejected_calls=%" PRIu64 ",failed_calls=%" PRIu64,
+                      stats.calls, usec, each, stats.rejected, stats.failed);
+    out->field("cmdstat_" + command.name, std::string_view(text, static_cast<size_t>(length)));
+  }
+  for (const auto& subcommand : command.subcommands) add_command_stats(*subcommand, out);
+}
+
+void add_commandstats(const InfoSources& from, InfoText* out) {
+  for (const auto& command : from.executor.commands().commands()) {
+    add_command_stats(*command, out);
+  }
+}
+
+void add_errorstats(const InfoSources& from, InfoText* out) {
+  for (const auto& [code, count] : from.executor.stats().errors) {
+    // A code may come from a function; it must not look like a field of its own.
+    std::string name = code;
+    for (char& c : name) {
+      if (c == '#' || c == ':' || c == '\r' || c == '\n') c = '_';
+    }
+    out->field("errorstat_" + name, "count=" + std::to_string(count));
+  }
+}
+
+// Milliseconds that keys with an expiry have left on average, from a few of them.
+int64_t average_ttl_ms(const Database& db, int64_t now_ms) {
+  constexpr size_t kEnough = 32, kMaxSteps = 64;
+  if (db.volatile_size() == 0) return 0;
+  double total_ms = 0;
+  size_t counted = 0;
+  uint64_t cursor = 0;
+  for (size_t step = 0; step < kMaxSteps && counted < kEnough; ++step) {
+    cursor = db.scan(cursor, [&](const Entry* entry) {
+      if (!entry->has_expiry() || entry->expires_at_ms() <= now_ms) return;
+      total_ms += static_cast<double>(entry->expires_at_ms() - now_ms);
+      ++counted;
+    });
+    if (cursor == 0) break;
+  }
+  return counted == 0 ? 0 : static_cast<int64_t>(total_ms / static_cast<double>(counted));
+}
+
+void add_keyspace(const InfoSources& from, InfoText* out) {
+  Keyspace& keyspace = from.executor.keyspace();
+  for (int i = 0; i < keyspace.database_count(); ++i) {
+    const Database& db = keyspace.database(i);
+    if (db.size() == 0) continue;
+    out->field("db" + std::to_string(i),
+               "keys=" + std::to_string(db.size()) +
+                   ",expires=" + std::to_string(db.volatile_size()) +
+                   ",avg_ttl=" + std::to_string(average_ttl_ms(db, keyspace.now_ms())));
+  }
+}
+
+void add_cluster(const InfoSources&, InfoText* out) { out->field("cluster_enabled", 0); }
+
+// There are no modules, and latencies are not recorded.
+void add_nothing(const InfoSources&, InfoText*) {}
+
+struct Section {
+  std::string_view name, title;
+  bool by_default;
+  void (*add)(const InfoSources&, InfoText*);
+};
+
+constexpr Section kSections[] = {
+    {"server", "Server", true, add_server},
+    {"clients", "Clients", true, add_clients},
+    {"memory", "Memory", true, add_memory},
+    {"persistence", "Persistence", true, add_persistence},
+    {"stats", "Stats", true, add_stats},
+    {"replication", "Replication", true, add_replication},
+    {"cpu", "CPU", true, add_cpu},
+    {"modules", "Modules", true, add_nothing},
+    {"commandstats", "Commandstats", false, add_commandstats},
+    {"errorstats", "Errorstats", true, add_errorstats},
+    {"latencystats", "Latencystats", false, add_nothing},
+    {"cluster", "Cluster", true, add_cluster},
+    {"keyspace", "Keyspace", true, add_keyspace},
+};
+
+bool is_wanted(const Section& section, std::span<const std::string_view> wanted) {
+  if (wanted.empty()) return section.by_default;
+  return std::any_of(wanted.begin(), wanted.end(), [&](std::string_view name) {
+    return equals_ignore_case(name, section.name) || equals_ignore_case(name, "all") ||
+           equals_ignore_case(name, "everything") ||
+           (section.by_default && equals_ignore_case(name, "default"));
+  });
+}
+
+}  // namespace
+
+std::string build_info(const InfoSources& sources, std::span<const std::string_view> sections) {
+  InfoText text;
+  for (const Section& section : kSections) {
+    if (!is_wanted(section, sections)) continue;
+    text.begin_section(section.title);
+    section.add(sources, &text);
+  }
+  return text.take();
+}
+
+}  // namespace tandem

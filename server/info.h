@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "persistence/persistence.h"
+#include "replication/replication_info.h"
+#include "server/exec/executor.h"
+#include "server/traffic_rates.h"
+
+namespace tandem {
+
+// What INFO is made from: the dispatcher, which knows the clients, the commands, the keys and the
+// configuration, and what the engines and the composition root say of themselves.
+struct InfoSources {
+  Executor& executor;
+  std::string run_id;
+  int64_t started_ms = 0;     // Unix time
+  size_t startup_memory = 0;  // memory_used() once the server was up, before it had data
+  TrafficRates::Rates rates;
+  PersistenceInfo persistence;
+  ReplicationInfo replication;
+  size_t libraries = 0;
+  size_t functions = 0;
+  size_t lua_bytes = 0;
+};
+
+// INFO's text for these section names: single ones, "default", "all", "everything", in any case;
+// none means "default", and unknown ones are passed over. Sections, fields and their order are
+// those of Redis 7.2, as far as there is something to say.
+std::string build_info(const InfoSources& sources, std::span<const std::string_view> sections);
+
+}  // namespace tandem
