@@ -169,16 +169,29 @@ Entry* Database::place(Entry** slot, EntryOwner fresh, uint64_t hash) {
 }
 
 Entry* Database::set_string(std::string_view key, std::string_view bytes, bool keep_expiry) {
+  return put_string(key, bytes, keep_expiry ? kKeepExpiry : kNoExpiry);
+}
+
+Entry* Database::set_string_until(std::string_view key, std::string_view bytes,
+                                  int64_t expires_at_ms) {
+  return put_string(key, bytes, expires_at_ms);
+}
+
+Entry* Database::put_string(std::string_view key, std::string_view bytes, int64_t expires_at_ms) {
   const uint64_t hash = hash_bytes(key);
   Entry** slot = keys_.find(key, hash);
   Entry* entry = slot != nullptr ? *slot : nullptr;
-  if (entry != nullptr && (keep_expiry || !entry->has_expiry()) &&
-      EntryBuilder::overwrite(entry, bytes)) {
+  if (expires_at_ms == kKeepExpiry) {
+    expires_at_ms = entry != nullptr ? entry->expires_at_ms() : kNoExpiry;
+  }
+  const bool same_layout = entry != nullptr && entry->has_expiry() == (expires_at_ms != kNoExpiry);
+  if (same_layout && EntryBuilder::overwrite(entry, bytes)) {
+    if (expires_at_ms != kNoExpiry) EntryBuilder::store(entry->body(), expires_at_ms);
     entry->set_access_clock(owner_->access_clock());
   } else {
-    const int64_t expiry = entry != nullptr && keep_expiry ? entry->expires_at_ms() : kNoExpiry;
     entry = place(
-        slot, EntryOwner(EntryBuilder::build_string(key, bytes, expiry, owner_->access_clock())),
+        slot,
+        EntryOwner(EntryBuilder::build_string(key, bytes, expires_at_ms, owner_->access_clock())),
         hash);
   }
   modified(key);

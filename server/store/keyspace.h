@@ -65,6 +65,8 @@ class Database {
   // Each of the following creates the key or replaces its value of whatever type, and drops its
   // expiry unless `keep_expiry`. modified() is implied.
   Entry* set_string(std::string_view key, std::string_view bytes, bool keep_expiry = false);
+  // Sets the expiry too, in one step: SET with EX.
+  Entry* set_string_until(std::string_view key, std::string_view bytes, int64_t expires_at_ms);
   Entry* set_integer(std::string_view key, int64_t number, bool keep_expiry = false);
   Entry* set_value(std::string_view key, std::unique_ptr<Value> value, bool keep_expiry = false);
 
@@ -114,7 +116,10 @@ class Database {
   friend class Keyspace;
   using EntryTable = Table<Entry, EntryTraits>;
 
+  static constexpr int64_t kKeepExpiry = -2;
+
   Entry* lookup(std::string_view key, bool touch);
+  Entry* put_string(std::string_view key, std::string_view bytes, int64_t expires_at_ms);
   Entry* place(Entry** slot, EntryOwner fresh, uint64_t hash);
   void expire(Entry* entry);
   EntryOwner remove(std::string_view key, uint64_t hash);

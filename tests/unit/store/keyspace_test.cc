@@ -246,7 +246,6 @@ TEST_F(KeyspaceTest, SwappedDatabasesExchangeTheirKeys) {
   keyspace_.swap_databases(0, 1);
   EXPECT_EQ(db_.size(), 0u);
   EXPECT_EQ(keyspace_.database(1).volatile_size(), 1u);
-  // Before the swap and after it.
   EXPECT_EQ(observer.take(), (std::vector<std::string>{"replacing 0 ", "replacing 1 ",
                                                        "replacing 0 ", "replacing 1 "}));
   keyspace_.set_time(kStart + 10);
@@ -313,7 +312,13 @@ class KeyspaceModel {
     const bool keep = random_.below(2) == 0;
     drop_expired();
     switch (random_.below(12)) {
-      case 0:
+      case 0: {
+        const std::string value = random_value();
+        const int64_t at = now_ + 1 + static_cast<int64_t>(random_.below(300));
+        db.set_string_until(key, value, at);
+        model[key] = {value, at};
+        break;
+      }
       case 1:
       case 2: {
         const std::string value = random_value();

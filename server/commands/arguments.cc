@@ -1,0 +1,110 @@
+#include "server/commands/arguments.h"
+
+#include <string>
+
+#include "server/base/config.h"
+#include "server/base/numbers.h"
+#include "server/base/strings.h"
+#include "server/exec/executor.h"
+
+namespace tandem {
+
+std::optional<int64_t> read_integer(Call& call, std::string_view text, int64_t low, int64_t high) {
+  const std::optional<int64_t> number = parse_int64(text);
+  if (number && *number >= low && *number <= high) return number;
+  call.not_an_integer();
+  return std::nullopt;
+}
+
+std::optional<long double> read_float(Call& call, std::string_view text) {
+  const std::optional<long double> number = parse_long_double(text);
+  if (!number) call.reply.error("ERR value is not a valid float");
+  return number;
+}
+
+std::optional<int> read_database(Call& call, std::string_view text) {
+  const auto index = read_integer(call, text, INT32_MIN, INT32_MAX);
+  if (!index) return std::nullopt;
+  if (*index < 0 || *index >= call.keyspace.database_count()) {
+    call.reply.error("ERR DB index is out of range");
+    return std::nullopt;
+  }
+  return static_cast<int>(*index);
+}
+
+void reply_invalid_expiry(Call& call) {
+  call.reply.error("ERR invalid expire time in '" + call.command.name + "' command");
+}
+
+std::optional<int64_t> read_deadline(Call& call, std::string_view text, TimeUnit unit,
+                                     bool absolute) {
+  const auto amount = read_integer(call, text);
+  if (!amount) return std::nullopt;
+  int64_t deadline_ms = 0;
+  if (*amount <= 0 || __builtin_mul_overflow(*amount, static_cast<int64_t>(unit), &deadline_ms) ||
+      (!absolute && __builtin_add_overflow(deadline_ms, call.now_ms(), &deadline_ms))) {
+    reply_invalid_expiry(call);
+    return std::nullopt;
+  }
+  return deadline_ms;
+}
+
+bool check_string_length(Call& call, uint64_t length, uint64_t more) {
+  uint64_t total = 0;
+  const bool overflow = __builtin_add_overflow(length, more, &total);
+  const auto limit = static_cast<uint64_t>(call.executor.config().settings().proto_max_bulk_len);
+  if (!overflow && total <= limit) return true;
+  const bool must_obey = call.client.kind == ClientKind::kPrimary || call.executor.state().loading;
+  if (!overflow && must_obey) return true;
+  call.reply.error("ERR string exceeds maximum allowed size (proto-max-bulk-len)");
+  return false;
+}
+
+HashLimits hash_limits(const Call& call) {
+  const Settings& settings = call.executor.config().settings();
+  return {.max_listpack_entries = static_cast<size_t>(settings.hash_max_listpack_entries),
+          .max_listpack_value = static_cast<size_t>(settings.hash_max_listpack_value)};
+}
+
+bool ScanOptions::matches(std::string_view text) const {
+  return match.data() == nullptr || glob_match(match, text);
+}
+
+std::optional<uint64_t> read_cursor(Call& call, std::string_view text) {
+  const std::optional<uint64_t> cursor = parse_uint64(text);
+  if (!cursor) call.reply.error("ERR invalid cursor");
+  return cursor;
+}
+
+bool read_scan_options(Call& call, size_t first, bool of_hash, ScanOptions* options) {
+  const Args args = call.args;
+  for (size_t i = first; i < args.size(); ++i) {
+    const bool has_value = i + 1 < args.size();
+    if (has_value && equals_ignore_case(args[i], "count")) {
+      const auto count = read_integer(call, args[++i]);
+      if (!count) return false;
+      if (*count < 1) {
+        call.syntax_error();
+        return false;
+      }
+      options->count = static_cast<size_t>(*count);
+    } else if (has_value && equals_ignore_case(args[i], "match")) {
+      // "*" is what everybody writes for "all".
+      if (args[++i] != "*") options->match = args[i];
+    } else if (has_value && !of_hash && equals_ignore_case(args[i], "type")) {
+      options->type = args[++i];
+    } else if (equals_ignore_case(args[i], "novalues")) {
+      if (!of_hash) {
+        call.reply.error("ERR NOVALUES option can only be used in HSCAN");
+        return false;
+      }
+      options->no_values = true;
+    } else {
+      call.syntax_error();
+      return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace tandem

@@ -1,0 +1,72 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "server/exec/call.h"
+#include "server/store/entry.h"
+#include "server/store/hash_value.h"
+
+namespace tandem {
+
+// Readers of arguments and keys that several families share. Each that can refuse writes the error
+// reply itself; its caller only returns.
+
+// "ERR value is not an integer or out of range" unless `text` is one, within [low, high].
+std::optional<int64_t> read_integer(Call& call, std::string_view text, int64_t low = INT64_MIN,
+                                    int64_t high = INT64_MAX);
+// "ERR value is not a valid float" unless `text` is one. May be infinite.
+std::optional<long double> read_float(Call& call, std::string_view text);
+// The number of an existing database, "ERR DB index is out of range" for another one.
+std::optional<int> read_database(Call& call, std::string_view text);
+
+// Milliseconds in the unit of a time argument: EX and EXPIRE count seconds, PX and PEXPIRE
+// milliseconds.
+enum class TimeUnit : int64_t { kSeconds = 1000, kMilliseconds = 1 };
+
+// An expiry as SET, SETEX and GETEX take it: positive, from now on or (`absolute`) since 1970.
+// Returns Unix milliseconds, or replies "ERR invalid expire time in 'set' command".
+std::optional<int64_t> read_deadline(Call& call, std::string_view text, TimeUnit unit,
+                                     bool absolute);
+// "ERR invalid expire time in 'set' command", with the name of the running command.
+void reply_invalid_expiry(Call& call);
+// Whether a key with this expiry is deleted rather than set. Never on a replica or while loading,
+// where the primary's DEL decides.
+inline bool already_expired(const Call& call, int64_t deadline_ms) {
+  return deadline_ms <= call.now_ms() && call.keyspace.expiry_policy() == ExpiryPolicy::kDelete;
+}
+
+// Whether a found entry is of this type; otherwise replies WRONGTYPE.
+inline bool check_type(Call& call, const Entry* entry, ValueType type) {
+  if (entry->type() == type) return true;
+  call.wrong_type();
+  return false;
+}
+
+// Whether a string of `length` + `more` bytes may be made; otherwise replies that it would exceed
+// proto-max-bulk-len. A primary's stream and the AOF are not limited.
+bool check_string_length(Call& call, uint64_t length, uint64_t more);
+
+// Up to where hashes stay packed, from the configuration.
+HashLimits hash_limits(const Call& call);
+
+// Options of SCAN and HSCAN.
+struct ScanOptions {
+  uint64_t cursor = 0;
+  size_t count = 10;            // elements to look at, roughly
+  std::string_view match = {};  // empty data(): all
+  std::string_view type = {};   // SCAN's TYPE
+  bool no_values = false;       // HSCAN's NOVALUES
+
+  bool matches(std::string_view text) const;
+  // A step may look at this many positions of the table, most of which may be empty.
+  size_t max_steps() const { return count > SIZE_MAX / 10 ? SIZE_MAX : count * 10; }
+};
+
+// "ERR invalid cursor" unless `text` is one.
+std::optional<uint64_t> read_cursor(Call& call, std::string_view text);
+// The options from args[first] on. TYPE is SCAN's, NOVALUES is HSCAN's.
+bool read_scan_options(Call& call, size_t first, bool of_hash, ScanOptions* options);
+
+}  // namespace tandem

@@ -1,0 +1,22 @@
+#include "server/commands/families.h"
+
+namespace tandem {
+
+void register_all_commands(CommandTable& table) {
+  table.add(string_commands());
+  table.add(hash_commands());
+  table.add(key_commands());
+  table.add(expiry_commands());
+  table.add(transaction_commands());
+  table.add(connection_commands());
+  table.add(client_commands());
+  table.add(config_commands());
+  table.add(introspection_commands());
+  table.add(debug_commands());
+  table.add(server_commands());
+  table.add(persistence_commands());
+  table.add(replication_commands());
+  table.add(function_commands());
+}
+
+}  // namespace tandem

@@ -1,0 +1,105 @@
+#include "server/commands/string_options.h"
+
+#include "server/base/strings.h"
+
+namespace tandem {
+namespace {
+
+// An option that takes part in choosing the expiry. False when it is none.
+bool parse_expiry_option(std::string_view name, StringOptions* parsed) {
+  struct Choice {
+    std::string_view name;
+    TimeUnit unit;
+    bool absolute;
+  };
+  static constexpr Choice kChoices[] = {{"ex", TimeUnit::kSeconds, false},
+                                        {"px", TimeUnit::kMilliseconds, false},
+                                        {"exat", TimeUnit::kSeconds, true},
+                                        {"pxat", TimeUnit::kMilliseconds, true}};
+  for (const Choice& choice : kChoices) {
+    if (!equals_ignore_case(name, choice.name)) continue;
+    const bool again = parsed->expiry == StringOptions::Expiry::kDeadline &&
+                       parsed->unit == choice.unit && parsed->absolute == choice.absolute;
+    if (parsed->expiry != StringOptions::Expiry::kNone && !again) return false;
+    parsed->expiry = StringOptions::Expiry::kDeadline;
+    parsed->unit = choice.unit;
+    parsed->absolute = choice.absolute;
+    return true;
+  }
+  return false;
+}
+
+bool choose_condition(StringOptions::Condition condition, StringOptions* parsed) {
+  if (parsed->condition != StringOptions::Condition::kNone && parsed->condition != condition) {
+    return false;
+  }
+  parsed->condition = condition;
+  return true;
+}
+
+bool choose_expiry(StringOptions::Expiry expiry, StringOptions* parsed) {
+  if (parsed->expiry != StringOptions::Expiry::kNone && parsed->expiry != expiry) return false;
+  parsed->expiry = expiry;
+  return true;
+}
+
+// One option of SET at args[*at], which moves past the value of an option that has one.
+bool parse_set_option(Args args, size_t* at, StringOptions* parsed) {
+  using Condition = StringOptions::Condition;
+  const std::string_view name = args[*at];
+  if (equals_ignore_case(name, "nx")) return choose_condition(Condition::kIfAbsent, parsed);
+  if (equals_ignore_case(name, "xx")) return choose_condition(Condition::kIfPresent, parsed);
+  if (equals_ignore_case(name, "get")) {
+    parsed->get = true;
+    return true;
+  }
+  if (equals_ignore_case(name, "keepttl")) {
+    return choose_expiry(StringOptions::Expiry::kKeep, parsed);
+  }
+  if (*at + 1 >= args.size()) return false;
+  if (equals_ignore_case(name, "ifeq")) {
+    if (parsed->condition != Condition::kNone) return false;
+    parsed->condition = Condition::kIfEqual;
+    parsed->comparison = args[++*at];
+    return true;
+  }
+  if (!parse_expiry_option(name, parsed)) return false;
+  parsed->time = args[++*at];
+  return true;
+}
+
+bool parse_getex_option(Args args, size_t* at, StringOptions* parsed) {
+  if (equals_ignore_case(args[*at], "persist")) {
+    return choose_expiry(StringOptions::Expiry::kPersist, parsed);
+  }
+  if (*at + 1 >= args.size() || !parse_expiry_option(args[*at], parsed)) return false;
+  parsed->time = args[++*at];
+  return true;
+}
+
+// Reads all options from args[first] on; replies and returns false when they are wrong.
+template <typename ParseOption>
+bool read_options(Call& call, size_t first, ParseOption parse_option, StringOptions* parsed) {
+  for (size_t i = first; i < call.args.size(); ++i) {
+    if (!parse_option(call.args, &i, parsed)) {
+      call.syntax_error();
+      return false;
+    }
+  }
+  if (parsed->expiry != StringOptions::Expiry::kDeadline) return true;
+  const auto deadline = read_deadline(call, parsed->time, parsed->unit, parsed->absolute);
+  if (deadline) parsed->deadline_ms = *deadline;
+  return deadline.has_value();
+}
+
+}  // namespace
+
+bool read_set_options(Call& call, StringOptions* options) {
+  return read_options(call, 3, parse_set_option, options);
+}
+
+bool read_getex_options(Call& call, StringOptions* options) {
+  return read_options(call, 2, parse_getex_option, options);
+}
+
+}  // namespace tandem

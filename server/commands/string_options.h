@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "server/commands/arguments.h"
+#include "server/exec/call.h"
+
+namespace tandem {
+
+// The options of SET and GETEX.
+struct StringOptions {
+  enum class Condition : uint8_t { kNone, kIfAbsent, kIfPresent, kIfEqual };
+  enum class Expiry : uint8_t { kNone, kKeep, kPersist, kDeadline };
+
+  Condition condition = Condition::kNone;
+  Expiry expiry = Expiry::kNone;
+  bool get = false;
+  bool absolute = false;  // kDeadline: EXAT, PXAT
+  TimeUnit unit = TimeUnit::kSeconds;
+  std::string_view time;            // kDeadline: as given
+  std::string_view comparison;      // kIfEqual
+  int64_t deadline_ms = kNoExpiry;  // kDeadline: Unix time
+
+  bool is_pxat() const { return absolute && unit == TimeUnit::kMilliseconds; }
+};
+
+// Reads SET's options, from args[3] on. Replies and returns false when they are wrong or contradict
+// each other.
+bool read_set_options(Call& call, StringOptions* options);
+// GETEX's, from args[2] on.
+bool read_getex_options(Call& call, StringOptions* options);
+
+}  // namespace tandem

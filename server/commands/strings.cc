@@ -1,0 +1,620 @@
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <string>
+
+#include "server/base/numbers.h"
+#include "server/base/strings.h"
+#include "server/commands/arguments.h"
+#include "server/commands/families.h"
+#include "server/commands/lcs.h"
+#include "server/commands/string_options.h"
+#include "server/exec/call.h"
+
+namespace tandem {
+namespace {
+
+using Scratch = char[kMaxInt64Digits];
+
+// Replies the value of a string key, or null for a missing one. False when it has another type.
+bool reply_string(Call& call, const Entry* entry) {
+  if (entry == nullptr) {
+    call.reply.null();
+    return true;
+  }
+  if (!check_type(call, entry, ValueType::kString)) return false;
+  Scratch scratch;
+  call.reply.bulk(entry->string(scratch));
+  return true;
+}
+
+void emit_set_until(Call& call, std::string_view key, std::string_view value, int64_t deadline_ms) {
+  Scratch digits;
+  call.emit({"SET", key, value, "PXAT", format_int64(deadline_ms, std::span(digits))});
+}
+
+// GET is a reader's wish: what travels is the command without it.
+void emit_without_get(Call& call) {
+  std::vector<std::string_view> effect;
+  effect.reserve(call.args.size());
+  for (size_t i = 0; i < call.args.size(); ++i) {
+    if (i < 3 || !equals_ignore_case(call.args[i], "get")) effect.push_back(call.args[i]);
+    // IFEQ's comparison may itself be "get".
+    if (i >= 3 && equals_ignore_case(call.args[i], "ifeq")) effect.push_back(call.args[++i]);
+  }
+  call.emit(effect);
+}
+
+// Whether SET's condition lets it go on; `entry` is the key's present one or null, and a string
+// when the condition compares it.
+bool condition_holds(const StringOptions& options, const Entry* entry) {
+  using Condition = StringOptions::Condition;
+  switch (options.condition) {
+    case Condition::kNone:
+      return true;
+    case Condition::kIfAbsent:
+      return entry == nullptr;
+    case Condition::kIfPresent:
+      return entry != nullptr;
+    case Condition::kIfEqual: {
+      if (entry == nullptr) return false;
+      Scratch scratch;
+      return entry->string(scratch) == options.comparison;
+    }
+  }
+  return false;
+}
+
+void set_with_options(Call& call) {
+  using Condition = StringOptions::Condition;
+  using Expiry = StringOptions::Expiry;
+  StringOptions options;
+  if (!read_set_options(call, &options)) return;
+  const std::string_view key = call.args[1], value = call.args[2];
+  Database& db = call.db();
+  if (options.get || options.condition != Condition::kNone || options.expiry == Expiry::kKeep) {
+    const Entry* entry = db.find_for_write(key);
+    const bool compares = options.condition == Condition::kIfEqual && entry != nullptr;
+    if (options.get) {
+      if (!reply_string(call, entry)) return;
+    } else if (compares && !check_type(call, entry, ValueType::kString)) {
+      return;
+    }
+    if (!condition_holds(options, entry)) {
+      if (!options.get) call.reply.null();
+      return;
+    }
+  }
+  if (options.expiry == Expiry::kDeadline) {
+    db.set_string_until(key, value, options.deadline_ms);
+    if (options.is_pxat()) {
+      call.changed();
+    } else {
+      emit_set_until(call, key, value, options.deadline_ms);
+    }
+  } else {
+    db.set_string(key, value, options.expiry == Expiry::kKeep);
+    if (options.get) {
+      emit_without_get(call);
+    } else {
+      call.changed();
+    }
+  }
+  if (!options.get) call.reply.ok();
+}
+
+void set_command(Call& call) {
+  if (call.args.size() > 3) {
+    set_with_options(call);
+    return;
+  }
+  call.db().set_string(call.args[1], call.args[2]);
+  call.changed();
+  call.reply.ok();
+}
+
+void setnx_command(Call& call) {
+  Database& db = call.db();
+  if (db.find_for_write(call.args[1]) != nullptr) {
+    call.reply.integer(0);
+    return;
+  }
+  db.set_string(call.args[1], call.args[2]);
+  call.changed();
+  call.reply.integer(1);
+}
+
+void set_expiring(Call& call, TimeUnit unit) {
+  const auto deadline_ms = read_deadline(call, call.args[2], unit, false);
+  if (!deadline_ms) return;
+  call.db().set_string_until(call.args[1], call.args[3], *deadline_ms);
+  emit_set_until(call, call.args[1], call.args[3], *deadline_ms);
+  call.reply.ok();
+}
+
+void setex_command(Call& call) { set_expiring(call, TimeUnit::kSeconds); }
+void psetex_command(Call& call) { set_expiring(call, TimeUnit::kMilliseconds); }
+
+void get_command(Call& call) { reply_string(call, call.db().find(call.args[1])); }
+
+void getset_command(Call& call) {
+  const std::string_view key = call.args[1], value = call.args[2];
+  if (!reply_string(call, call.db().find_for_write(key))) return;
+  call.db().set_string(key, value);
+  call.emit({"SET", key, value});
+}
+
+void getdel_command(Call& call) {
+  const std::string_view key = call.args[1];
+  const Entry* entry = call.db().find_for_write(key);
+  if (!reply_string(call, entry) || entry == nullptr) return;
+  call.db().erase(key);
+  call.emit({"DEL", key});
+}
+
+void getex_command(Call& call) {
+  using Expiry = StringOptions::Expiry;
+  StringOptions options;
+  if (!read_getex_options(call, &options)) return;
+  const std::string_view key = call.args[1];
+  Database& db = call.db();
+  Entry* entry = db.find_for_write(key);
+  if (!reply_string(call, entry) || entry == nullptr) return;
+  if (options.expiry == Expiry::kPersist && entry->has_expiry()) {
+    db.set_expiry(entry, kNoExpiry);
+    call.emit({"PERSIST", key});
+  } else if (options.expiry == Expiry::kDeadline) {
+    if (already_expired(call, options.deadline_ms)) {
+      db.erase(key);
+      call.emit({"DEL", key});
+      return;
+    }
+    db.set_expiry(entry, options.deadline_ms);
+    Scratch digits;
+    call.emit({"PEXPIREAT", key, format_int64(options.deadline_ms, std::span(digits))});
+  }
+}
+
+void mget_command(Call& call) {
+  call.reply.array(call.args.size() - 1);
+  for (const std::string_view key : call.args.subspan(1)) {
+    const Entry* entry = call.db().find(key);
+    if (entry == nullptr || entry->type() != ValueType::kString) {
+      call.reply.null();
+      continue;
+    }
+    Scratch scratch;
+    call.reply.bulk(entry->string(scratch));
+  }
+}
+
+void set_pairs(Call& call) {
+  const Args pairs = call.args.subspan(1);
+  for (size_t i = 0; i < pairs.size(); i += 2) call.db().set_string(pairs[i], pairs[i + 1]);
+  call.changed(pairs.size() / 2);
+}
+
+void mset_command(Call& call) {
+  if (call.args.size() % 2 == 0) {
+    call.wrong_arg_count();
+    return;
+  }
+  set_pairs(call);
+  call.reply.ok();
+}
+
+void msetnx_command(Call& call) {
+  if (call.args.size() % 2 == 0) {
+    call.wrong_arg_count();
+    return;
+  }
+  for (size_t i = 1; i < call.args.size(); i += 2) {
+    if (call.db().find_for_write(call.args[i]) == nullptr) continue;
+    call.reply.integer(0);
+    return;
+  }
+  set_pairs(call);
+  call.reply.integer(1);
+}
+
+void increment(Call& call, int64_t by) {
+  const std::string_view key = call.args[1];
+  Database& db = call.db();
+  Entry* entry = db.find_for_write(key);
+  int64_t number = 0;
+  if (entry != nullptr) {
+    if (!check_type(call, entry, ValueType::kString)) return;
+    if (entry->is_integer()) {
+      number = entry->integer();
+    } else {
+      Scratch scratch;
+      const auto current = read_integer(call, entry->string(scratch));
+      if (!current) return;
+      number = *current;
+    }
+  }
+  if (__builtin_add_overflow(number, by, &number)) {
+    call.reply.error("ERR increment or decrement would overflow");
+    return;
+  }
+  if (entry != nullptr && entry->is_integer()) {
+    db.update_integer(entry, number);
+  } else {
+    db.set_integer(key, number, true);
+  }
+  call.changed();
+  call.reply.integer(number);
+}
+
+void incr_command(Call& call) { increment(call, 1); }
+void decr_command(Call& call) { increment(call, -1); }
+
+void incrby_command(Call& call) {
+  if (const auto by = read_integer(call, call.args[2])) increment(call, *by);
+}
+
+void decrby_command(Call& call) {
+  const auto by = read_integer(call, call.args[2]);
+  if (!by) return;
+  if (*by == INT64_MIN) {
+    call.reply.error("ERR decrement would overflow");
+    return;
+  }
+  increment(call, -*by);
+}
+
+void incrbyfloat_command(Call& call) {
+  const std::string_view key = call.args[1];
+  Database& db = call.db();
+  const Entry* entry = db.find_for_write(key);
+  long double number = 0;
+  if (entry != nullptr) {
+    if (!check_type(call, entry, ValueType::kString)) return;
+    Scratch scratch;
+    const auto current = read_float(call, entry->string(scratch));
+    if (!current) return;
+    number = *current;
+  }
+  const auto by = read_float(call, call.args[2]);
+  if (!by) return;
+  number += *by;
+  if (!std::isfinite(number)) {
+    call.reply.error("ERR increment would produce NaN or Infinity");
+    return;
+  }
+  const std::string text = format_long_double_human(number);
+  db.set_string(key, text, true);
+  // The result travels, so that differences between machines' arithmetic do not.
+  call.emit({"SET", key, text, "KEEPTTL"});
+  call.reply.bulk(text);
+}
+
+void append_command(Call& call) {
+  const std::string_view key = call.args[1], tail = call.args[2];
+  Database& db = call.db();
+  Entry* entry = db.find_for_write(key);
+  size_t length = 0;
+  if (entry == nullptr) {
+    db.set_string(key, tail);
+  } else {
+    if (!check_type(call, entry, ValueType::kString)) return;
+    length = entry->string_length();
+    if (!check_string_length(call, length, tail.size())) return;
+    char* bytes = db.edit_string(entry, length + tail.size());
+    std::memcpy(bytes + length, tail.data(), tail.size());
+  }
+  call.changed();
+  call.reply.integer(static_cast<int64_t>(length + tail.size()));
+}
+
+void strlen_command(Call& call) {
+  const Entry* entry = call.db().find(call.args[1]);
+  if (entry != nullptr && !check_type(call, entry, ValueType::kString)) return;
+  call.reply.integer(entry == nullptr ? 0 : static_cast<int64_t>(entry->string_length()));
+}
+
+void setrange_command(Call& call) {
+  const std::string_view key = call.args[1], patch = call.args[3];
+  const auto offset = read_integer(call, call.args[2]);
+  if (!offset) return;
+  if (*offset < 0) {
+    call.reply.error("ERR offset is out of range");
+    return;
+  }
+  Database& db = call.db();
+  Entry* entry = db.find_for_write(key);
+  if (entry != nullptr && !check_type(call, entry, ValueType::kString)) return;
+  const size_t length = entry == nullptr ? 0 : entry->string_length();
+  if (patch.empty()) {
+    call.reply.integer(static_cast<int64_t>(length));
+    return;
+  }
+  const auto start = static_cast<uint64_t>(*offset);
+  if (!check_string_length(call, start, patch.size())) return;
+  if (entry == nullptr) entry = db.set_string(key, {});
+  const size_t new_length = std::max<size_t>(length, start + patch.size());
+  char* bytes = db.edit_string(entry, new_length);
+  std::memcpy(bytes + start, patch.data(), patch.size());
+  call.changed();
+  call.reply.integer(static_cast<int64_t>(new_length));
+}
+
+// The part of `text` between two inclusive indexes, which count from the end when negative.
+std::string_view slice(std::string_view text, int64_t start, int64_t end) {
+  const auto length = static_cast<int64_t>(text.size());
+  if (start < 0 && end < 0 && start > end) return {};
+  if (start < 0) start = std::max<int64_t>(0, length + start);
+  if (end < 0) end = std::max<int64_t>(0, length + end);
+  end = std::min(end, length - 1);
+  if (length == 0 || start > end) return {};
+  return text.substr(static_cast<size_t>(start), static_cast<size_t>(end - start + 1));
+}
+
+void getrange_command(Call& call) {
+  const auto start = read_integer(call, call.args[2]);
+  if (!start) return;
+  const auto end = read_integer(call, call.args[3]);
+  if (!end) return;
+  const Entry* entry = call.db().find(call.args[1]);
+  if (entry == nullptr) {
+    call.reply.bulk({});
+    return;
+  }
+  if (!check_type(call, entry, ValueType::kString)) return;
+  Scratch scratch;
+  call.reply.bulk(slice(entry->string(scratch), *start, *end));
+}
+
+constexpr CommandRow kRows[] = {
+    {.name = "append",
+     .handler = append_command,
+     .arity = 3,
+     .flags = "denyoom,fast,write",
+     .keys = "1,1,1",
+     .categories = "@fast,@string,@write",
+     .key_specs = "[INSERT+RW index:index=1 range:lastkey=0,keystep=1,limit=0]",
+     .summary = "Adds bytes to the end of a string, which it creates if need be.",
+     .since = "2.0.0",
+     .group = "string",
+     .complexity = "O(1), amortized"},
+    {.name = "decr",
+     .handler = decr_command,
+     .arity = 2,
+     .flags = "denyoom,fast,write",
+     .keys = "1,1,1",
+     .categories = "@fast,@string,@write",
+     .key_specs = "[ACCESS+RW+UPDATE index:index=1 range:lastkey=0,keystep=1,limit=0]",
+     .summary = "Subtracts one from the integer of a key.",
+     .since = "1.0.0",
+     .group = "string",
+     .complexity = "O(1)"},
+    {.name = "decrby",
+     .handler = decrby_command,
+     .arity = 3,
+     .flags = "denyoom,fast,write",
+     .keys = "1,1,1",
+     .categories = "@fast,@string,@write",
+     .key_specs = "[ACCESS+RW+UPDATE index:index=1 range:lastkey=0,keystep=1,limit=0]",
+     .summary = "Subtracts a number from the integer of a key.",
+     .since = "1.0.0",
+     .group = "string",
+     .complexity = "O(1)"},
+    {.name = "get",
+     .handler = get_command,
+     .arity = 2,
+     .flags = "fast,readonly",
+     .keys = "1,1,1",
+     .categories = "@fast,@read,@string",
+     .key_specs = "[ACCESS+RO index:index=1 range:lastkey=0,keystep=1,limit=0]",
+     .summary = "Returns the string of a key.",
+     .since = "1.0.0",
+     .group = "string",
+     .complexity = "O(1)"},
+    {.name = "getdel",
+     .handler = getdel_command,
+     .arity = 2,
+     .flags = "fast,write",
+     .keys = "1,1,1",
+     .categories = "@fast,@string,@write",
+     .key_specs = "[ACCESS+DELETE+RW index:index=1 range:lastkey=0,keystep=1,limit=0]",
+     .summary = "Returns the string of a key and deletes the key.",
+     .since = "6.2.0",
+     .group = "string",
+     .complexity = "O(1)"},
+    {.name = "getex",
+     .handler = getex_command,
+     .arity = -2,
+     .flags = "fast,write",
+     .keys = "1,1,1",
+     .categories = "@fast,@string,@write",
+     .key_specs = "[ACCESS+RW+UPDATE index:index=1 range:lastkey=0,keystep=1,limit=0]",
+     .summary = "Returns the string of a key and sets or removes its expiry.",
+     .since = "6.2.0",
+     .group = "string",
+     .complexity = "O(1)"},
+    {.name = "getrange",
+     .handler = getrange_command,
+     .arity = 4,
+     .flags = "readonly",
+     .keys = "1,1,1",
+     .categories = "@read,@slow,@string",
+     .key_specs = "[ACCESS+RO index:index=1 range:lastkey=0,keystep=1,limit=0]",
+     .summary = "Returns a part of a string.",
+     .since = "2.4.0",
+     .group = "string",
+     .complexity = "O(N), where N is the length of the part"},
+    {.name = "getset",
+     .handler = getset_command,
+     .arity = 3,
+     .flags = "denyoom,fast,write",
+     .keys = "1,1,1",
+     .categories = "@fast,@string,@write",
+     .key_specs = "[ACCESS+RW+UPDATE index:index=1 range:lastkey=0,keystep=1,limit=0]",
+     .summary = "Sets a string and returns the one before it.",
+     .since = "1.0.0",
+     .group = "string",
+     .complexity = "O(1)"},
+    {.name = "incr",
+     .handler = incr_command,
+     .arity = 2,
+     .flags = "denyoom,fast,write",
+     .keys = "1,1,1",
+     .categories = "@fast,@string,@write",
+     .key_specs = "[ACCESS+RW+UPDATE index:index=1 range:lastkey=0,keystep=1,limit=0]",
+     .summary = "Adds one to the integer of a key.",
+     .since = "1.0.0",
+     .group = "string",
+     .complexity = "O(1)"},
+    {.name = "incrby",
+     .handler = incrby_command,
+     .arity = 3,
+     .flags = "denyoom,fast,write",
+     .keys = "1,1,1",
+     .categories = "@fast,@string,@write",
+     .key_specs = "[ACCESS+RW+UPDATE index:index=1 range:lastkey=0,keystep=1,limit=0]",
+     .summary = "Adds a number to the integer of a key.",
+     .since = "1.0.0",
+     .group = "string",
+     .complexity = "O(1)"},
+    {.name = "incrbyfloat",
+     .handler = incrbyfloat_command,
+     .arity = 3,
+     .flags = "denyoom,fast,write",
+     .keys = "1,1,1",
+     .categories = "@fast,@string,@write",
+     .key_specs = "[ACCESS+RW+UPDATE index:index=1 range:lastkey=0,keystep=1,limit=0]",
+     .summary = "Adds a number to the floating-point number of a key.",
+     .since = "2.6.0",
+     .group = "string",
+     .complexity = "O(1)"},
+    {.name = "lcs",
+     .handler = lcs_command,
+     .arity = -3,
+     .flags = "readonly",
+     .keys = "1,2,1",
+     .categories = "@read,@slow,@string",
+     .key_specs = "[ACCESS+RO index:index=1 range:lastkey=1,keystep=1,limit=0]",
+     .summary = "Finds the longest common subsequence of two strings.",
+     .since = "7.0.0",
+     .group = "string",
+     .complexity = "O(N*M), where N and M are the lengths of the strings"},
+    {.name = "mget",
+     .handler = mget_command,
+     .arity = -2,
+     .flags = "fast,readonly",
+     .keys = "1,-1,1",
+     .categories = "@fast,@read,@string",
+     .tips = "request_policy:multi_shard",
+     .key_specs = "[ACCESS+RO index:index=1 range:lastkey=-1,keystep=1,limit=0]",
+     .summary = "Returns the strings of several keys.",
+     .since = "1.0.0",
+     .group = "string",
+     .complexity = "O(N), where N is the number of keys"},
+    {.name = "mset",
+     .handler = mset_command,
+     .arity = -3,
+     .flags = "denyoom,write",
+     .keys = "1,-1,2",
+     .categories = "@slow,@string,@write",
+     .tips = "request_policy:multi_shard;response_policy:all_succeeded",
+     .key_specs = "[OW+UPDATE index:index=1 range:lastkey=-1,keystep=2,limit=0]",
+     .summary = "Sets several keys to strings.",
+     .since = "1.0.1",
+     .group = "string",
+     .complexity = "O(N), where N is the number of keys"},
+    {.name = "msetnx",
+     .handler = msetnx_command,
+     .arity = -3,
+     .flags = "denyoom,write",
+     .keys = "1,-1,2",
+     .categories = "@slow,@string,@write",
+     .key_specs = "[INSERT+OW index:index=1 range:lastkey=-1,keystep=2,limit=0]",
+     .summary = "Sets several keys to strings if none of the keys exists.",
+     .since = "1.0.1",
+     .group = "string",
+     .complexity = "O(N), where N is the number of keys"},
+    {.name = "psetex",
+     .handler = psetex_command,
+     .arity = 4,
+     .flags = "denyoom,write",
+     .keys = "1,1,1",
+     .categories = "@slow,@string,@write",
+     .key_specs = "[OW+UPDATE index:index=1 range:lastkey=0,keystep=1,limit=0]",
+     .summary = "Sets a string that expires after so many milliseconds.",
+     .since = "2.6.0",
+     .group = "string",
+     .complexity = "O(1)"},
+    {.name = "set",
+     .handler = set_command,
+     .arity = -3,
+     .flags = "denyoom,write",
+     .keys = "1,1,1",
+     .categories = "@slow,@string,@write",
+     .key_specs =
+         "[ACCESS+RW+UPDATE+VARIABLE_FLAGS index:index=1 range:lastkey=0,keystep=1,limit=0]",
+     .summary = "Sets a key to a string, on conditions and with an expiry if asked to.",
+     .since = "1.0.0",
+     .group = "string",
+     .complexity = "O(1)"},
+    {.name = "setex",
+     .handler = setex_command,
+     .arity = 4,
+     .flags = "denyoom,write",
+     .keys = "1,1,1",
+     .categories = "@slow,@string,@write",
+     .key_specs = "[OW+UPDATE index:index=1 range:lastkey=0,keystep=1,limit=0]",
+     .summary = "Sets a string that expires after so many seconds.",
+     .since = "2.0.0",
+     .group = "string",
+     .complexity = "O(1)"},
+    {.name = "setnx",
+     .handler = setnx_command,
+     .arity = 3,
+     .flags = "denyoom,fast,write",
+     .keys = "1,1,1",
+     .categories = "@fast,@string,@write",
+     .key_specs = "[INSERT+OW index:index=1 range:lastkey=0,keystep=1,limit=0]",
+     .summary = "Sets a key to a string if the key does not exist.",
+     .since = "1.0.0",
+     .group = "string",
+     .complexity = "O(1)"},
+    {.name = "setrange",
+     .handler = setrange_command,
+     .arity = 4,
+     .flags = "denyoom,write",
+     .keys = "1,1,1",
+     .categories = "@slow,@string,@write",
+     .key_specs = "[RW+UPDATE index:index=1 range:lastkey=0,keystep=1,limit=0]",
+     .summary = "Overwrites a part of a string, padding with zero bytes up to it.",
+     .since = "2.2.0",
+     .group = "string",
+     .complexity = "O(1) for a short part, otherwise O(N), where N is its length"},
+    {.name = "strlen",
+     .handler = strlen_command,
+     .arity = 2,
+     .flags = "fast,readonly",
+     .keys = "1,1,1",
+     .categories = "@fast,@read,@string",
+     .key_specs = "[RO index:index=1 range:lastkey=0,keystep=1,limit=0]",
+     .summary = "Returns the length of a string.",
+     .since = "2.2.0",
+     .group = "string",
+     .complexity = "O(1)"},
+    {.name = "substr",
+     .handler = getrange_command,
+     .arity = 4,
+     .flags = "readonly",
+     .keys = "1,1,1",
+     .categories = "@read,@slow,@string",
+     .key_specs = "[ACCESS+RO index:index=1 range:lastkey=0,keystep=1,limit=0]",
+     .summary = "Returns a part of a string; the older name of GETRANGE.",
+     .since = "1.0.0",
+     .group = "string",
+     .complexity = "O(N), where N is the length of the part"},
+};
+
+}  // namespace
+
+std::span<const CommandRow> string_commands() { return kRows; }
+
+}  // namespace tandem

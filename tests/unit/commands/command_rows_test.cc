@@ -1,0 +1,94 @@
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "server/base/strings.h"
+#include "server/commands/families.h"
+
+namespace tandem {
+namespace {
+
+using Families = std::vector<std::span<const CommandRow>>;
+
+Families all_families() {
+  return {string_commands(),      hash_commands(),        key_commands(),
+          expiry_commands(),      transaction_commands(), connection_commands(),
+          client_commands(),      config_commands(),      introspection_commands(),
+          debug_commands(),       server_commands(),      persistence_commands(),
+          replication_commands(), function_commands()};
+}
+
+// The rows of the reference table by name, each split at its tabs.
+std::map<std::string, std::vector<std::string>, std::less<>> reference_rows() {
+  std::map<std::string, std::vector<std::string>, std::less<>> rows;
+  std::ifstream file(TANDEM_SHARED_DIR "/data/valkey81-commands.tsv");
+  std::string line;
+  std::getline(file, line);
+  while (std::getline(file, line)) {
+    std::vector<std::string> columns;
+    size_t start = 0;
+    for (size_t tab; (tab = line.find('\t', start)) != std::string::npos; start = tab + 1) {
+      columns.push_back(line.substr(start, tab - start));
+    }
+    columns.push_back(line.substr(start));
+    columns.resize(7);
+    rows[columns[0]] = columns;
+  }
+  return rows;
+}
+
+TEST(CommandRowsTest, EqualTheReferenceTable) {
+  const auto reference = reference_rows();
+  if (reference.empty()) GTEST_SKIP() << "the reference table is not here";
+  size_t compared = 0;
+  for (const auto& rows : all_families()) {
+    for (const CommandRow& row : rows) {
+      const auto found = reference.find(row.name);
+      if (found == reference.end()) {
+        ADD_FAILURE() << "not a command of the reference: " << row.name;
+        continue;
+      }
+      const std::vector<std::string>& columns = found->second;
+      SCOPED_TRACE(std::string(row.name));
+      EXPECT_EQ(std::to_string(row.arity), columns[1]);
+      EXPECT_EQ(row.flags, columns[2]);
+      EXPECT_EQ(row.keys, columns[3]);
+      EXPECT_EQ(row.categories, columns[4]);
+      EXPECT_EQ(row.tips, columns[5]);
+      EXPECT_EQ(row.key_specs, columns[6]);
+      ++compared;
+    }
+  }
+  EXPECT_GT(compared, 60u);
+}
+
+TEST(CommandRowsTest, StringsAndHashesAreComplete) {
+  CommandTable table;
+  register_all_commands(table);
+  for (const auto& [name, columns] : reference_rows()) {
+    const std::string& categories = columns[4];
+    const bool of_string = categories.find("@string") != std::string::npos;
+    const bool of_hash = categories.find("@hash") != std::string::npos;
+    if (of_string || of_hash) {
+      EXPECT_NE(table.find(name), nullptr) << name;
+    }
+  }
+}
+
+TEST(CommandRowsTest, AreDescribed) {
+  for (const auto& rows : all_families()) {
+    for (const CommandRow& row : rows) {
+      SCOPED_TRACE(std::string(row.name));
+      EXPECT_FALSE(row.summary.empty());
+      EXPECT_FALSE(row.since.empty());
+      EXPECT_FALSE(row.group.empty());
+      EXPECT_FALSE(row.complexity.empty());
+    }
+  }
+}
+
+}  // namespace
+}  // namespace tandem
