@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -40,7 +39,9 @@ class KeyspaceLoader final : public RdbTarget {
   const LoadCounts& counts() const { return counts_; }
   const std::vector<std::string>& libraries() const { return libraries_; }
   // Set when the snapshot carried a replication id.
-  const std::optional<ReplicationPosition>& position() const { return position_; }
+  std::optional<ReplicationPosition> position() const {
+    return position_.id.empty() ? std::nullopt : std::optional(position_);
+  }
 
  private:
   uint32_t access_clock_of(const RdbKey& key) const;
@@ -49,7 +50,7 @@ class KeyspaceLoader final : public RdbTarget {
   const Options options_;
   LoadCounts counts_;
   std::vector<std::string> libraries_;
-  std::optional<ReplicationPosition> position_;
+  ReplicationPosition position_{.stream_db = -1};
 };
 
 }  // namespace tandem

@@ -39,6 +39,7 @@ class RdbEncoder {
 
  private:
   void sum_up();
+  void flush_if_full();
 
   ByteSink* sink_;
   const bool compress_;

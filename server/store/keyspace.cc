@@ -1,6 +1,7 @@
 #include "server/store/keyspace.h"
 
 #include <malloc.h>
+#include <cassert>
 
 #include <cstdlib>
 #include <new>
@@ -349,13 +350,16 @@ Keyspace::Keyspace(int databases, uint64_t random_seed) : random_(random_seed) {
   for (int i = 0; i < databases; ++i) databases_.push_back(std::make_unique<Database>(this, i));
 }
 
+void Database::swap_keys(Database& other) {
+  std::swap(keys_, other.keys_);
+  std::swap(volatile_, other.volatile_);
+  std::swap(expire_cursor_, other.expire_cursor_);
+}
+
 void Keyspace::swap_databases(int a, int b) {
   if (a == b) return;
-  Database &first = database(a), &second = database(b);
   announce_replacing(a, b);
-  std::swap(first.keys_, second.keys_);
-  std::swap(first.volatile_, second.volatile_);
-  std::swap(first.expire_cursor_, second.expire_cursor_);
+  database(a).swap_keys(database(b));
   announce_replacing(a, b);
 }
 
@@ -363,6 +367,19 @@ void Keyspace::announce_replacing(int a, int b) {
   if (observer_ == nullptr) return;
   observer_->database_replacing(a);
   observer_->database_replacing(b);
+}
+
+void Keyspace::swap_contents(Keyspace& other) {
+  assert(database_count() == other.database_count());
+  const auto announce = [&](int db) {
+    if (observer_ != nullptr) observer_->database_replacing(db);
+    if (other.observer_ != nullptr) other.observer_->database_replacing(db);
+  };
+  for (int i = 0; i < database_count(); ++i) {
+    announce(i);
+    database(i).swap_keys(other.database(i));
+    announce(i);
+  }
 }
 
 void Keyspace::clear() {

@@ -122,6 +122,7 @@ class Database {
   Entry* put_string(std::string_view key, std::string_view bytes, int64_t expires_at_ms);
   Entry* place(Entry** slot, EntryOwner fresh, uint64_t hash);
   void expire(Entry* entry);
+  void swap_keys(Database& other);
   EntryOwner remove(std::string_view key, uint64_t hash);
   void dispose(EntryOwner entry);
 
@@ -141,6 +142,9 @@ class Keyspace {
   int database_count() const { return static_cast<int>(databases_.size()); }
   Database& database(int index) { return *databases_[static_cast<size_t>(index)]; }
   void swap_databases(int a, int b);
+  // Exchanges all keys with those of a keyspace that has as many databases: a dataset that was
+  // loaded aside takes the place of the old one. The observers of both are told.
+  void swap_contents(Keyspace& other);
   void clear();  // every database
   size_t total_size() const;
 

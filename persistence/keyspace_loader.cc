@@ -1,0 +1,74 @@
+#include "persistence/keyspace_loader.h"
+
+#include <utility>
+
+#include "server/base/numbers.h"
+#include "server/base/strings.h"
+
+namespace tandem {
+
+namespace {
+
+constexpr size_t kReplicationIdChars = 40;
+// The access counter of a key that nothing is known about.
+constexpr uint32_t kInitialFrequency = 5;
+
+Entry* insert(Database& db, std::string_view key, RdbValue value) {
+  if (auto* text = std::get_if<std::string>(&value)) return db.set_string(key, *text);
+  if (auto* integer = std::get_if<int64_t>(&value)) return db.set_integer(key, *integer);
+  return db.set_value(key, std::get<std::unique_ptr<Value>>(std::move(value)));
+}
+
+}  // namespace
+
+Status KeyspaceLoader::on_aux(std::string_view name, std::string_view value) {
+  if (name == "repl-id") {
+    if (value.size() == kReplicationIdChars) position_.id = std::string(value);
+  } else if (name == "repl-offset") {
+    if (const auto offset = parse_uint64(value)) position_.offset = *offset;
+  } else if (name == "repl-stream-db") {
+    const auto db = parse_int64(value);
+    if (db && *db < INT32_MAX) position_.stream_db = static_cast<int>(*db);
+  }
+  return {};
+}
+
+Status KeyspaceLoader::on_library(std::string source) {
+  libraries_.push_back(std::move(source));
+  return {};
+}
+
+uint32_t KeyspaceLoader::access_clock_of(const RdbKey& key) const {
+  const auto now_s = static_cast<uint32_t>(options_.now_ms / 1000);
+  if (options_.access == AccessRecord::kFrequency) {
+    // Minutes in the upper 16 bits, the counter in the lower eight.
+    const uint32_t counter = key.frequency.value_or(kInitialFrequency);
+    return ((now_s / 60) & 0xffff) << 8 | counter;
+  }
+  return (now_s - static_cast<uint32_t>(key.idle_seconds.value_or(0))) & 0xffffff;
+}
+
+Status KeyspaceLoader::on_key(const RdbKey& key, RdbValue value) {
+  if (key.db >= keyspace_->database_count()) {
+    return make_error(ErrorKind::kUnsupported,
+                      "the file holds keys of database " + std::to_string(key.db) +
+                          ", but this server has only " +
+                          std::to_string(keyspace_->database_count()) + " (see `databases`)");
+  }
+  const bool has_expiry = key.expires_at_ms != kNoExpiry;
+  if (has_expiry && options_.drop_expired && key.expires_at_ms <= options_.now_ms) {
+    ++counts_.keys_expired;
+    return {};
+  }
+  Database& db = keyspace_->database(key.db);
+  if (db.peek(key.name) != nullptr) {
+    return make_error(ErrorKind::kCorrupt, "the key " + quote(key.name) + " is there twice");
+  }
+  Entry* entry = insert(db, key.name, std::move(value));
+  if (has_expiry) entry = db.set_expiry(entry, key.expires_at_ms);
+  entry->set_access_clock(access_clock_of(key));
+  ++counts_.keys_loaded;
+  return {};
+}
+
+}  // namespace tandem

@@ -1,0 +1,346 @@
+#include "persistence/rdb_strings.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "persistence/rdb_format.h"
+#include "server/base/crc64.h"
+#include "server/base/lzf.h"
+#include "server/base/numbers.h"
+
+namespace tandem {
+
+namespace {
+
+// The encoder hands its buffer on when it is this full; longer strings pass it by.
+constexpr size_t kWriteBuffer = 64 * 1024;
+constexpr size_t kReadBuffer = 64 * 1024;
+// What is read at a time of a string whose end the source cannot vouch for, so that memory grows
+// no faster than bytes arrive.
+constexpr size_t kBlindStep = 1024 * 1024;
+
+void append_little_endian(std::string* out, uint64_t value, int bytes) {
+  for (int i = 0; i < bytes; ++i) out->push_back(static_cast<char>(value >> (8 * i)));
+}
+
+void append_big_endian(std::string* out, uint64_t value, int bytes) {
+  for (int i = bytes - 1; i >= 0; --i) out->push_back(static_cast<char>(value >> (8 * i)));
+}
+
+uint64_t load_little_endian(const char* in, int bytes) {
+  uint64_t value = 0;
+  for (int i = bytes - 1; i >= 0; --i) value = value << 8 | static_cast<uint8_t>(in[i]);
+  return value;
+}
+
+uint64_t load_big_endian(const char* in, int bytes) {
+  uint64_t value = 0;
+  for (int i = 0; i < bytes; ++i) value = value << 8 | static_cast<uint8_t>(in[i]);
+  return value;
+}
+
+constexpr char special(rdb::StringEncoding encoding) {
+  return static_cast<char>(rdb::kLengthSpecial << 6 | encoding);
+}
+
+// An integer is worth its encoding only up to 32 bits.
+bool append_integer(std::string* out, int64_t value) {
+  if (value >= INT8_MIN && value <= INT8_MAX) {
+    out->push_back(special(rdb::kInt8));
+    append_little_endian(out, static_cast<uint64_t>(value), 1);
+  } else if (value >= INT16_MIN && value <= INT16_MAX) {
+    out->push_back(special(rdb::kInt16));
+    append_little_endian(out, static_cast<uint64_t>(value), 2);
+  } else if (value >= INT32_MIN && value <= INT32_MAX) {
+    out->push_back(special(rdb::kInt32));
+    append_little_endian(out, static_cast<uint64_t>(value), 4);
+  } else {
+    return false;
+  }
+  return true;
+}
+
+int64_t sign_extend(uint64_t value, int bytes) {
+  const int shift = 64 - 8 * bytes;
+  return static_cast<int64_t>(value << shift) >> shift;
+}
+
+}  // namespace
+
+void RdbEncoder::sum_up() {
+  crc_ = crc64(crc_, std::string_view(buffer_).substr(summed_up_));
+  summed_up_ = buffer_.size();
+}
+
+Status RdbEncoder::flush() {
+  sum_up();
+  if (status_.ok() && !buffer_.empty()) status_ = sink_->write(buffer_);
+  buffer_.clear();
+  summed_up_ = 0;
+  return status_;
+}
+
+void RdbEncoder::flush_if_full() {
+  if (buffer_.size() >= kWriteBuffer) (void)flush();
+}
+
+uint64_t RdbEncoder::checksum() {
+  sum_up();
+  return crc_;
+}
+
+void RdbEncoder::raw(std::string_view bytes) {
+  if (bytes.size() < kWriteBuffer) {
+    buffer_.append(bytes);
+    flush_if_full();
+    return;
+  }
+  if (!flush().ok()) return;
+  crc_ = crc64(crc_, bytes);
+  status_ = sink_->write(bytes);
+}
+
+void RdbEncoder::byte(uint8_t value) {
+  const char c = static_cast<char>(value);
+  raw({&c, 1});
+}
+
+void RdbEncoder::little_endian(uint64_t value, int bytes) {
+  append_little_endian(&buffer_, value, bytes);
+}
+
+void RdbEncoder::length(uint64_t value) {
+  if (value < 1u << 6) {
+    buffer_.push_back(static_cast<char>(value));
+  } else if (value < 1u << 14) {
+    append_big_endian(&buffer_, value | uint64_t{rdb::kLength14Bit} << 14, 2);
+  } else if (value <= UINT32_MAX) {
+    buffer_.push_back(static_cast<char>(rdb::kLength32));
+    append_big_endian(&buffer_, value, 4);
+  } else {
+    buffer_.push_back(static_cast<char>(rdb::kLength64));
+    append_big_endian(&buffer_, value, 8);
+  }
+}
+
+void RdbEncoder::integer_string(int64_t value) {
+  if (append_integer(&buffer_, value)) return flush_if_full();
+  std::array<char, kMaxInt64Digits> digits;
+  const size_t count = format_int64(value, digits.data());
+  length(count);
+  raw({digits.data(), count});
+}
+
+void RdbEncoder::string(std::string_view bytes) {
+  if (bytes.size() <= rdb::kMaxIntegerChars) {
+    const auto integer = parse_int64(bytes);
+    if (integer && append_integer(&buffer_, *integer)) return flush_if_full();
+  }
+  if (compress_ && bytes.size() > rdb::kMinCompressedBytes) {
+    if (const auto compressed = lzf_compress(bytes)) {
+      buffer_.push_back(special(rdb::kLzf));
+      length(compressed->size());
+      length(bytes.size());
+      raw(*compressed);
+      return;
+    }
+  }
+  length(bytes.size());
+  raw(bytes);
+}
+
+RdbDecoder::RdbDecoder(ByteSource* source)
+    : source_(source), reads_ahead_(source->remaining_bound() != UINT64_MAX) {
+  base_offset_ = source->offset();
+}
+
+Error RdbDecoder::corrupt(std::string message, uint64_t at) const {
+  return make_error(ErrorKind::kCorrupt, std::move(message), at);
+}
+
+void RdbDecoder::sum_up() {
+  crc_ = crc64(crc_, std::string_view(buffer_).substr(summed_up_, position_ - summed_up_));
+  summed_up_ = position_;
+}
+
+uint64_t RdbDecoder::checksum() {
+  sum_up();
+  return crc_;
+}
+
+uint64_t RdbDecoder::remaining_bound() const {
+  const uint64_t behind = source_->remaining_bound();
+  const uint64_t buffered = buffer_.size() - position_;
+  return behind > UINT64_MAX - buffered ? UINT64_MAX : behind + buffered;
+}
+
+// Refills the emptied buffer. Without knowing what is left, one byte is all that may be asked for.
+Status RdbDecoder::fill(std::string_view expected) {
+  sum_up();
+  base_offset_ += position_;
+  position_ = 0;
+  summed_up_ = 0;
+  const uint64_t wanted =
+      reads_ahead_ ? std::min<uint64_t>(source_->remaining_bound(), kReadBuffer) : 1;
+  buffer_.resize(wanted);
+  if (wanted == 0) {
+    return corrupt("unexpected end, expected " + std::string(expected), base_offset_);
+  }
+  Status status = source_->read(buffer_.data(), wanted);
+  if (!status.ok()) buffer_.clear();
+  return status;
+}
+
+Result<uint8_t> RdbDecoder::byte(std::string_view expected) {
+  if (position_ == buffer_.size()) {
+    if (Status status = fill(expected); !status.ok()) return status.error();
+  }
+  return static_cast<uint8_t>(buffer_[position_++]);
+}
+
+Status RdbDecoder::raw(char* out, size_t length, std::string_view expected) {
+  if (length > remaining_bound()) {
+    return corrupt("unexpected end, expected " + std::string(expected), offset());
+  }
+  const size_t buffered = std::min(length, buffer_.size() - position_);
+  std::copy_n(buffer_.data() + position_, buffered, out);
+  position_ += buffered;
+  out += buffered;
+  length -= buffered;
+  if (length == 0) return {};
+  if (reads_ahead_ && length < kReadBuffer / 2) {
+    if (Status status = fill(expected); !status.ok()) return status;
+    return raw(out, length, expected);
+  }
+  sum_up();
+  base_offset_ += position_;
+  buffer_.clear();
+  position_ = summed_up_ = 0;
+  if (Status status = source_->read(out, length); !status.ok()) return status;
+  crc_ = crc64(crc_, {out, length});
+  base_offset_ += length;
+  return {};
+}
+
+Result<uint64_t> RdbDecoder::little_endian(int bytes, std::string_view expected) {
+  std::array<char, 8> raw_bytes;
+  Status status = raw(raw_bytes.data(), static_cast<size_t>(bytes), expected);
+  if (!status.ok()) return status.error();
+  return load_little_endian(raw_bytes.data(), bytes);
+}
+
+Result<uint64_t> RdbDecoder::length_after(uint8_t first, std::string_view expected,
+                                          uint64_t began) {
+  if (first >> 6 == rdb::kLength6Bit) return uint64_t{first} & 0x3f;
+  int more = 0;
+  if (first >> 6 == rdb::kLength14Bit) {
+    more = 1;
+  } else if (first == rdb::kLength32) {
+    more = 4;
+  } else if (first == rdb::kLength64) {
+    more = 8;
+  } else {
+    return corrupt("expected " + std::string(expected) + ", found the byte " +
+                       std::to_string(first) + " which begins no length",
+                   began);
+  }
+  std::array<char, 8> bytes;
+  Status status = raw(bytes.data(), static_cast<size_t>(more), expected);
+  if (!status.ok()) return status.error();
+  const uint64_t value = load_big_endian(bytes.data(), more);
+  return more == 1 ? (uint64_t{first} & 0x3f) << 8 | value : value;
+}
+
+Result<uint64_t> RdbDecoder::length(std::string_view expected) {
+  const uint64_t began = offset();
+  Result<uint8_t> first = byte(expected);
+  if (!first.ok()) return first.error();
+  return length_after(first.value(), expected, began);
+}
+
+Result<uint64_t> RdbDecoder::count(size_t min_bytes, std::string_view expected) {
+  const uint64_t began = offset();
+  Result<uint64_t> result = length(expected);
+  if (result.ok() && result.value() > remaining_bound() / min_bytes) {
+    return corrupt(std::string(expected) + " is " + std::to_string(result.value()) +
+                       ", more than the remaining bytes can hold",
+                   began);
+  }
+  return result;
+}
+
+Status RdbDecoder::take(std::string* out, uint64_t length, std::string_view expected,
+                        uint64_t began) {
+  if (length > remaining_bound()) {
+    return corrupt("expected " + std::string(expected) + " of " + std::to_string(length) +
+                       " bytes, but " + std::to_string(remaining_bound()) + " are left",
+                   began);
+  }
+  const bool trusted = remaining_bound() != UINT64_MAX;
+  out->clear();
+  while (out->size() < length) {
+    const uint64_t left = length - out->size();
+    const size_t step = static_cast<size_t>(trusted ? left : std::min<uint64_t>(left, kBlindStep));
+    const size_t old_size = out->size();
+    out->resize(old_size + step);
+    if (Status status = raw(out->data() + old_size, step, expected); !status.ok()) return status;
+  }
+  return {};
+}
+
+Status RdbDecoder::lzf(std::string* out, std::string_view expected, uint64_t began) {
+  Result<uint64_t> compressed_bytes = length(expected);
+  if (!compressed_bytes.ok()) return compressed_bytes.error();
+  Result<uint64_t> raw_bytes = length(expected);
+  if (!raw_bytes.ok()) return raw_bytes.error();
+  Status status = take(&compressed_, compressed_bytes.value(), expected, began);
+  if (!status.ok()) return status;
+  Result<std::string> text = lzf_decompress(compressed_, raw_bytes.value());
+  if (!text.ok()) {
+    return corrupt("expected " + std::string(expected) + ": " + text.error().message, began);
+  }
+  *out = std::move(text).value();
+  return {};
+}
+
+Status RdbDecoder::string_or_integer(std::string* out, int64_t* integer, bool* is_integer,
+                                     std::string_view expected) {
+  const uint64_t began = offset();
+  *is_integer = false;
+  Result<uint8_t> first = byte(expected);
+  if (!first.ok()) return first.error();
+  if (first.value() >> 6 != rdb::kLengthSpecial) {
+    Result<uint64_t> length = length_after(first.value(), expected, began);
+    if (!length.ok()) return length.error();
+    return take(out, length.value(), expected, began);
+  }
+  const int encoding = first.value() & 0x3f;
+  if (encoding == rdb::kLzf) return lzf(out, expected, began);
+  if (encoding > rdb::kLzf) {
+    return corrupt("expected " + std::string(expected) + ", found the unknown string encoding " +
+                       std::to_string(encoding),
+                   began);
+  }
+  const int bytes = 1 << encoding;
+  Result<uint64_t> value = little_endian(bytes, expected);
+  if (!value.ok()) return value.error();
+  *integer = sign_extend(value.value(), bytes);
+  *is_integer = true;
+  return {};
+}
+
+Status RdbDecoder::string(std::string* out, std::string_view expected) {
+  int64_t integer = 0;
+  bool is_integer = false;
+  Status status = string_or_integer(out, &integer, &is_integer, expected);
+  if (status.ok() && is_integer) *out = std::to_string(integer);
+  return status;
+}
+
+Status RdbDecoder::skip_string(std::string_view expected) {
+  std::string skipped;
+  return string(&skipped, expected);
+}
+
+}  // namespace tandem

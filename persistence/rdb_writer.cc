@@ -1,0 +1,144 @@
+#include "persistence/rdb_writer.h"
+
+#include <array>
+#include <cassert>
+#include <cstdio>
+
+#include "server/base/numbers.h"
+#include "server/store/hash_value.h"
+
+namespace tandem {
+
+namespace {
+
+void write_header(RdbEncoder& out, int version) {
+  std::array<char, rdb::kHeaderBytes + 1> header;
+  std::snprintf(header.data(), header.size(), "REDIS%04d", version);
+  out.raw({header.data(), rdb::kHeaderBytes});
+}
+
+void write_aux(RdbEncoder& out, std::string_view name, std::string_view value) {
+  out.byte(rdb::kAux);
+  out.string(name);
+  out.string(value);
+}
+
+void write_aux(RdbEncoder& out, std::string_view name, uint64_t value) {
+  write_aux(out, name, std::to_string(value));
+}
+
+void write_aux_fields(RdbEncoder& out, const SnapshotSource& source) {
+  write_aux(out, "redis-ver", "7.2.4");
+  write_aux(out, "redis-bits", 64);
+  write_aux(out, "ctime", static_cast<uint64_t>(source.now_ms / 1000));
+  write_aux(out, "used-mem", source.used_memory);
+  if (!source.position.id.empty()) {
+    write_aux(out, "repl-stream-db", std::to_string(source.position.stream_db));
+    write_aux(out, "repl-id", source.position.id);
+    write_aux(out, "repl-offset", source.position.offset);
+  }
+  write_aux(out, "aof-base", source.aof_base ? 1 : 0);
+}
+
+void write_libraries(RdbEncoder& out, const std::vector<std::string>& libraries) {
+  for (const std::string& library : libraries) {
+    out.byte(rdb::kFunction);
+    out.string(library);
+  }
+}
+
+// Seconds since the last access; the clock of 24 bits wraps around.
+uint32_t idle_seconds(const Entry& entry, int64_t now_ms) {
+  return (static_cast<uint32_t>(now_ms / 1000) - entry.access_clock()) & 0xffffff;
+}
+
+void write_key(RdbEncoder& out, const Entry& entry, const SnapshotSource& source, int version) {
+  if (entry.has_expiry()) {
+    out.byte(rdb::kExpireMs);
+    out.little_endian(static_cast<uint64_t>(entry.expires_at_ms()), 8);
+  }
+  if (source.access == AccessRecord::kIdle) {
+    out.byte(rdb::kIdle);
+    out.length(idle_seconds(entry, source.now_ms));
+  } else if (source.access == AccessRecord::kFrequency) {
+    out.byte(rdb::kFrequency);
+    out.byte(static_cast<uint8_t>(entry.access_clock()));
+  }
+  out.byte(rdb_type_of(entry, version));
+  out.string(entry.key());
+  write_rdb_value(out, entry, version);
+}
+
+void write_databases(RdbEncoder& out, const SnapshotSource& source, int version) {
+  for (int i = 0; i < source.keyspace->database_count(); ++i) {
+    const Database& db = source.keyspace->database(i);
+    if (db.size() == 0) continue;
+    out.byte(rdb::kSelectDatabase);
+    out.length(static_cast<uint64_t>(i));
+    out.byte(rdb::kResizeDatabase);
+    out.length(db.size());
+    out.length(db.volatile_size());
+    db.for_each([&](const Entry* entry) {
+      if (out.status().ok()) write_key(out, *entry, source, version);
+    });
+  }
+}
+
+void write_hash(RdbEncoder& out, const HashValue& hash) {
+  if (const Listpack* listpack = hash.listpack()) {
+    out.string(listpack->bytes());
+    return;
+  }
+  out.length(hash.size());
+  hash.for_each([&](std::string_view field, std::string_view value) {
+    out.string(field);
+    out.string(value);
+  });
+}
+
+}  // namespace
+
+uint8_t rdb_type_of(const Entry& entry, int) {
+  switch (entry.type()) {
+    case ValueType::kString:
+      return rdb::kString;
+    case ValueType::kHash:
+      return static_cast<const HashValue*>(entry.value())->listpack() != nullptr
+                 ? rdb::kHashListpack
+                 : rdb::kHash;
+    default:
+      break;
+  }
+  assert(!"a value type the snapshot writer does not know");
+  std::abort();
+}
+
+void write_rdb_value(RdbEncoder& out, const Entry& entry, int) {
+  switch (entry.type()) {
+    case ValueType::kString: {
+      if (entry.is_integer()) return out.integer_string(entry.integer());
+      std::array<char, kMaxInt64Digits> scratch;
+      return out.string(entry.string(scratch.data()));
+    }
+    case ValueType::kHash:
+      return write_hash(out, *static_cast<const HashValue*>(entry.value()));
+    default:
+      break;
+  }
+  assert(!"a value type the snapshot writer does not know");
+}
+
+Status write_snapshot(ByteSink* sink, const SnapshotSource& source,
+                      const SnapshotOptions& options) {
+  RdbEncoder out(sink, options.compress);
+  write_header(out, options.version);
+  write_aux_fields(out, source);
+  write_libraries(out, source.libraries);
+  if (source.keyspace != nullptr) write_databases(out, source, options.version);
+  out.byte(rdb::kEndOfFile);
+  out.little_endian(options.checksum ? out.checksum() : 0, rdb::kChecksumBytes);
+  if (Status status = out.flush(); !status.ok()) return status;
+  return sink->finish();
+}
+
+}  // namespace tandem
