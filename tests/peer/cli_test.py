@@ -581,6 +581,18 @@ class TerminalTest(CliCase):
         terminal.send("quit\r")
         self.assertEqual(terminal.exit_code(), 0)
 
+    def test_a_long_history_is_cut(self):
+        path = os.path.join(self.home, ".tandemcli_history")
+        with open(path, "w", encoding="utf-8") as file:
+            file.writelines("ECHO %d\n" % i for i in range(2500))
+        terminal = self.open()
+        terminal.expect("> $")
+        terminal.send("\x1b[A\r")
+        terminal.expect(r'"2499"\n%s> $' % self.address)
+        terminal.send("quit\r")
+        self.assertEqual(terminal.exit_code(), 0)
+        self.assertEqual(self.history(), ["ECHO %d" % i for i in range(1500, 2500)] + ["quit"])
+
     def test_history_file_is_chosen_by_the_environment(self):
         for name in ("TANDEMCLI_HISTFILE", "REDISCLI_HISTFILE"):
             path = os.path.join(self.home, name)

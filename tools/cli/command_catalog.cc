@@ -84,18 +84,35 @@ std::string describe(const CommandHelp& command, bool with_group) {
 }  // namespace
 
 CommandCatalog CommandCatalog::load(Connection& connection) {
-  CommandCatalog catalog;
   Result<ReplyValue> docs = connection.call(Words{"COMMAND", "DOCS"});
-  if (!docs) return catalog;
-  if (docs.value().is_aggregate()) {
-    catalog.add_docs(docs.value());
-  } else {
-    Result<ReplyValue> infos = connection.call(Words{"COMMAND"});
-    if (infos) catalog.add_names(infos.value());
-  }
-  std::sort(catalog.commands_.begin(), catalog.commands_.end(),
-            [](const CommandHelp& a, const CommandHelp& b) { return a.name < b.name; });
+  if (!docs) return CommandCatalog();
+  if (docs.value().is_aggregate()) return from_docs(docs.value());
+  Result<ReplyValue> infos = connection.call(Words{"COMMAND"});
+  return infos ? from_names(infos.value()) : CommandCatalog();
+}
+
+CommandCatalog CommandCatalog::from_docs(const ReplyValue& docs) {
+  CommandCatalog catalog;
+  catalog.add_docs(docs);
+  catalog.sort();
   return catalog;
+}
+
+CommandCatalog CommandCatalog::from_names(const ReplyValue& infos) {
+  CommandCatalog catalog;
+  for (const ReplyValue& info : infos.elements) {
+    if (info.elements.empty()) continue;
+    CommandHelp command;
+    command.name = display_name(info.elements[0].text);
+    catalog.commands_.push_back(std::move(command));
+  }
+  catalog.sort();
+  return catalog;
+}
+
+void CommandCatalog::sort() {
+  std::sort(commands_.begin(), commands_.end(),
+            [](const CommandHelp& a, const CommandHelp& b) { return a.name < b.name; });
 }
 
 void CommandCatalog::add_docs(const ReplyValue& docs) {
@@ -111,15 +128,6 @@ void CommandCatalog::add_docs(const ReplyValue& docs) {
     }
     commands_.push_back(std::move(command));
     if (const ReplyValue* subcommands = field(doc, "subcommands")) add_docs(*subcommands);
-  }
-}
-
-void CommandCatalog::add_names(const ReplyValue& infos) {
-  for (const ReplyValue& info : infos.elements) {
-    if (info.elements.empty()) continue;
-    CommandHelp command;
-    command.name = display_name(info.elements[0].text);
-    commands_.push_back(std::move(command));
   }
 }
 

@@ -21,7 +21,11 @@ class CommandCatalog {
  public:
   // Empty when the server answers neither.
   static CommandCatalog load(Connection& connection);
+  // From the reply of COMMAND DOCS, and of COMMAND.
+  static CommandCatalog from_docs(const ReplyValue& docs);
+  static CommandCatalog from_names(const ReplyValue& infos);
 
+  // By name.
   const std::vector<CommandHelp>& commands() const { return commands_; }
 
   // The whole lines that `line`, up to the cursor, could become: its words so far as the start of a
@@ -32,10 +36,8 @@ class CommandCatalog {
   std::string help(const std::vector<std::string>& topic) const;
 
  private:
-  friend class CommandCatalogTest;
-
   void add_docs(const ReplyValue& docs);
-  void add_names(const ReplyValue& infos);
+  void sort();
 
   std::vector<CommandHelp> commands_;
 };

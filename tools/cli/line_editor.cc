@@ -13,7 +13,7 @@
 namespace tandem::cli {
 namespace {
 
-constexpr int kMaxHistoryLines = 1000;
+constexpr size_t kMaxHistoryLines = 1000;
 
 // libedit's callbacks carry no pointer of ours.
 LineEditor::Completer* active_completer = nullptr;
@@ -63,7 +63,7 @@ LineEditor::LineEditor(std::string history_path, Completer completer)
   rl_initialize();
   rl_attempted_completion_function = complete_word;
   using_history();
-  stifle_history(kMaxHistoryLines);
+  stifle_history(static_cast<int>(kMaxHistoryLines));
   load_history();
 }
 
@@ -76,9 +76,13 @@ void LineEditor::load_history() {
     std::ifstream file(history_path_);
     for (std::string line; std::getline(file, line);) lines.push_back(line);
   }
-  size_t kept = std::min(lines.size(), static_cast<size_t>(kMaxHistoryLines));
-  lines.erase(lines.begin(), lines.end() - static_cast<ptrdiff_t>(kept));
-  for (const std::string& line : lines) add_history(line.c_str());
+  size_t first = lines.size() > kMaxHistoryLines ? lines.size() - kMaxHistoryLines : 0;
+  for (size_t i = first; i < lines.size(); ++i) add_history(lines[i].c_str());
+  if (!lines.empty()) last_remembered_ = lines.back();
+  // Twice the limit, so that the file is not rewritten at every start.
+  if (first <= kMaxHistoryLines) return;
+  std::ofstream file(history_path_, std::ios::trunc);
+  for (size_t i = first; i < lines.size(); ++i) file << lines[i] << '\n';
 }
 
 std::optional<std::string> LineEditor::read(const std::string& prompt) {

@@ -16,7 +16,8 @@ class LineEditor {
   using Completer = std::function<std::vector<std::string>(std::string_view line)>;
 
   // History is read from and appended to `history_path`, one line each, readable only by its owner;
-  // an empty path keeps it in memory. A file that cannot be used is done without.
+  // an empty path keeps it in memory. Only the last thousand lines count. A file that cannot be
+  // used is done without.
   LineEditor(std::string history_path, Completer completer);
   ~LineEditor();
   LineEditor(const LineEditor&) = delete;
