@@ -60,6 +60,7 @@ class Link {
 };
 
 using TimerId = uint64_t;
+using PipeId = uint64_t;
 
 // The loop as the engines see it.
 class Loop {
@@ -77,7 +78,10 @@ class Loop {
   virtual void cancel(TimerId timer) = 0;
   // Delivers what a child process writes to `fd` (a pipe) until it ends: `data` with each piece,
   // then with an empty one at the end of the stream. The loop closes the fd.
-  virtual void read_pipe(int fd, std::function<void(std::string_view)> data) = 0;
+  virtual PipeId read_pipe(int fd, std::function<void(std::string_view)> data) = 0;
+  // While paused nothing is read from the pipe, so that its writer has to wait. A pipe that has
+  // ended is left alone.
+  virtual void pause_pipe(PipeId pipe, bool paused) = 0;
 };
 
 }  // namespace tandem

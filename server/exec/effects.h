@@ -43,6 +43,8 @@ class EffectStream {
 
   // The next effect starts with a SELECT: a sink begins a new file, or a replica a new stream.
   void forget_selected_db() { selected_db_ = -1; }
+  // The database that the stream has selected at its end; -1: the next effect will say.
+  int selected_db() const { return selected_db_; }
   // Effects encoded since the start, for tests: encoding happens once however many sinks there are.
   uint64_t encoded_count() const { return encoded_count_; }
 

@@ -61,6 +61,7 @@ struct UvLoop::Timer {
 
 struct UvLoop::Pipe {
   UvLoop* loop;
+  PipeId id;
   int fd;
   std::function<void(std::string_view)> data;
   uv_poll_t* poll = new uv_poll_t;
@@ -179,29 +180,39 @@ TimerId UvLoop::after(uint64_t delay_ms, std::function<void()> tick) {
 
 void UvLoop::cancel(TimerId timer) { timers_.erase(timer); }
 
-void UvLoop::read_pipe(int fd, std::function<void(std::string_view)> data) {
-  auto pipe = std::make_unique<Pipe>(this, fd, std::move(data));
-  Pipe* raw = pipe.get();
-  uv_poll_init(&loop_, raw->poll, fd);
-  raw->poll->data = raw;
-  pipes_.insert(std::move(pipe));
-  uv_poll_start(raw->poll, UV_READABLE, [](uv_poll_t* handle, int, int) {
+PipeId UvLoop::read_pipe(int fd, std::function<void(std::string_view)> data) {
+  const PipeId id = next_pipe_++;
+  auto pipe = std::make_unique<Pipe>(this, id, fd, std::move(data));
+  uv_poll_init(&loop_, pipe->poll, fd);
+  pipe->poll->data = pipe.get();
+  pipes_.emplace(id, std::move(pipe));
+  pause_pipe(id, false);
+  return id;
+}
+
+void UvLoop::pause_pipe(PipeId id, bool paused) {
+  const auto found = pipes_.find(id);
+  if (found == pipes_.end()) return;
+  if (paused) {
+    uv_poll_stop(found->second->poll);
+    return;
+  }
+  uv_poll_start(found->second->poll, UV_READABLE, [](uv_poll_t* handle, int, int) {
     auto* source = static_cast<Pipe*>(handle->data);
-    char buffer[kPipeRead];
-    const ssize_t received = read(source->fd, buffer, sizeof buffer);
-    if (received < 0 && (errno == EAGAIN || errno == EINTR)) return;
-    if (received > 0) {
-      source->data({buffer, static_cast<size_t>(received)});
-      return;
-    }
-    UvLoop* loop = source->loop;
-    for (auto it = loop->pipes_.begin(); it != loop->pipes_.end(); ++it) {
-      if (it->get() != source) continue;
-      const std::unique_ptr<Pipe> owned = std::move(loop->pipes_.extract(it).value());
-      owned->data({});
-      return;
-    }
+    source->loop->read_from(*source);
   });
+}
+
+void UvLoop::read_from(Pipe& pipe) {
+  char buffer[kPipeRead];
+  const ssize_t received = read(pipe.fd, buffer, sizeof buffer);
+  if (received < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  if (received > 0) {
+    pipe.data({buffer, static_cast<size_t>(received)});
+    return;
+  }
+  const std::unique_ptr<Pipe> owned = std::move(pipes_.extract(pipe.id).mapped());
+  owned->data({});
 }
 
 void UvLoop::post(std::function<void()> work) {

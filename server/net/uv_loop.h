@@ -8,7 +8,6 @@
 #include <mutex>
 #include <string>
 #include <unordered_map>
-#include <unordered_set>
 #include <vector>
 
 #include "server/base/link.h"
@@ -35,7 +34,8 @@ class UvLoop final : public Loop {
   void attach(std::unique_ptr<Link> link, LinkHandler* handler) override;
   TimerId after(uint64_t delay_ms, std::function<void()> tick) override;
   void cancel(TimerId timer) override;
-  void read_pipe(int fd, std::function<void(std::string_view)> data) override;
+  PipeId read_pipe(int fd, std::function<void(std::string_view)> data) override;
+  void pause_pipe(PipeId pipe, bool paused) override;
 
   // Runs `work` on the loop's next turn; any thread may call it.
   void post(std::function<void()> work);
@@ -77,6 +77,7 @@ class UvLoop final : public Loop {
   void flush_links();
   void finish_closes();
   void accept_from(Listener& listener);
+  void read_from(Pipe& pipe);
   Status add_listener(int fd, bool unix_socket, int backlog, Accepted accepted);
   void start_connect(std::shared_ptr<Connecting> attempt);
   void finish_connect(const std::shared_ptr<Connecting>& attempt,
@@ -93,8 +94,9 @@ class UvLoop final : public Loop {
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::vector<std::unique_ptr<Signal>> signals_;
   std::unordered_map<TimerId, std::unique_ptr<Timer>> timers_;
-  std::unordered_set<std::unique_ptr<Pipe>> pipes_;
+  std::unordered_map<PipeId, std::unique_ptr<Pipe>> pipes_;
   TimerId next_timer_ = 1;
+  PipeId next_pipe_ = 1;
   int tcp_keepalive_ = 300;
   std::function<void()> before_flush_;
   std::mutex posted_mutex_;

@@ -1,0 +1,142 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "persistence/persistence.h"
+#include "replication/history.h"
+#include "replication/info.h"
+#include "server/base/clock.h"
+#include "server/base/config.h"
+#include "server/base/env.h"
+#include "server/base/link.h"
+#include "server/base/random.h"
+#include "server/exec/executor.h"
+
+namespace tandem {
+
+class FullSync;
+class PrimaryConnection;
+class ReplicaSet;
+class WaitingClients;
+
+// What a replica, or a tool that wants a snapshot, has said with REPLCONF before it asks for data.
+struct ReplicaHandshake {
+  int listening_port = 0;
+  std::string ip_address;  // empty: the address it connects from
+  bool capa_eof = false;
+  bool capa_psync2 = false;
+  bool version_given = false;  // without one it is a Redis 7.0, which reads RDB version 10
+  bool rdb_only = false;       // a snapshot and no stream
+  bool exclude_keys = false;   // rdb-filter-only
+  bool exclude_functions = false;
+
+  bool filtered() const { return exclude_keys || exclude_functions; }
+};
+
+// A pipe through which a child process sends a snapshot. The caller closes both ends.
+struct TransferPipe {
+  int read_fd = -1;
+  int write_fd = -1;
+};
+
+// Replication, in both roles. As a primary it keeps the stream of effects in a backlog and sends it
+// to replicas; as a replica it follows another server, and passes what it receives on, unchanged,
+// to its own backlog, replicas and AOF. Runs on the loop thread.
+//
+// It makes itself known to the executor (effects, clients, offsets) and to persistence (position
+// hooks) when it is built, and keeps the executor's is_replica, primary_link_up and
+// too_few_replicas and the keyspace's expiry policy current.
+class Replication final : public EffectSink, public ClientObserver {
+ public:
+  // What it works with; all of it outlives it.
+  struct World {
+    Config& config;
+    Env& env;
+    Loop& loop;
+    Clock& clock;
+    Executor& executor;
+    Persistence& persistence;
+    uint64_t random_seed = 0;
+    // Makes the pipe of a diskless full sync; a simulated world gives one that holds everything
+    // that is written before any of it is read. Empty: pipe(2).
+    std::function<Result<TransferPipe>()> make_pipe = {};
+  };
+  // Takes its role from the configuration's replicaof, so that loading knows it.
+  explicit Replication(World world);
+  ~Replication() override;
+
+  // Begins to follow the configured primary and starts the timers. After persistence has loaded.
+  void start();
+
+  bool is_replica() const { return executor_.state().is_replica; }
+
+  // REPLICAOF host port. False when that primary is followed already.
+  bool follow(const std::string& host, int port);
+  // REPLICAOF NO ONE. Nothing happens on a primary.
+  void promote();
+  // DEBUG CHANGE-REPL-ID: no replica of before can resume.
+  void change_replication_id();
+
+  // REPLCONF's options, kept until the client asks for data or goes.
+  ReplicaHandshake& handshake(Client& client);
+  // PSYNC: `id` "?" asks for a full sync. Makes the client a replica and serves it. An error text
+  // is to be replied, and nothing has changed then.
+  std::optional<std::string> psync(Client& client, std::string_view id, int64_t offset);
+  // SYNC: a full sync without the line that announces it.
+  std::optional<std::string> sync(Client& client);
+  // REPLCONF ACK [FACK]. Ignored for a client that is no replica.
+  void acknowledged(Client& client, uint64_t offset, std::optional<uint64_t> aof_offset);
+  // REPLCONF GETACK. Ignored unless this server's primary asks.
+  void ack_requested(const Client& client);
+
+  // WAIT: how many replicas have what the client last wrote. Without a value the client is blocked
+  // and answered later.
+  std::optional<int64_t> wait(Client& client, int64_t replicas, int64_t timeout_ms);
+
+  ReplicationInfo info() const;
+  void reset_stats();
+
+  bool wants_effects() const override;
+  void on_effects(std::string_view bytes) override;
+  void client_closed(Client& client) override;
+
+ private:
+  friend class PrimaryConnection;
+
+  void cron();
+  void primary_cron();
+  void update_role();
+  void update_replica_count();
+  // The one place where bytes enter the stream: backlog and replicas.
+  void feed(std::string_view bytes);
+  void ensure_backlog();
+  std::optional<std::string> refuse_sync(const Client& client) const;
+  bool try_partial_resync(Client& client, std::string_view id, int64_t offset);
+  void start_full_sync(Client& client, bool announce);
+  void disconnect_replicas();
+  ReplicationPosition position() const;
+  void restore_position(const ReplicationPosition& position);
+
+  Config& config_;
+  Loop& loop_;
+  Clock& clock_;
+  Executor& executor_;
+  Persistence& persistence_;
+  Random random_;
+  ReplicationHistory history_;
+  std::unique_ptr<ReplicaSet> replicas_;
+  std::unique_ptr<FullSync> full_sync_;
+  std::unique_ptr<WaitingClients> waiting_;
+  std::unique_ptr<PrimaryConnection> primary_;
+  ReplicationStats stats_;
+  TimerId cron_timer_ = 0;
+  uint64_t cron_runs_ = 0;
+  int64_t no_replicas_since_ms_ = 0;
+};
+
+}  // namespace tandem
