@@ -6,6 +6,7 @@
 #include "server/base/digest.h"
 #include "server/base/numbers.h"
 #include "server/base/strings.h"
+#include "server/base/version.h"
 #include "server/commands/client_names.h"
 #include "server/commands/families.h"
 #include "server/exec/call.h"
@@ -16,7 +17,6 @@ namespace {
 
 constexpr std::string_view kWrongPassword =
     "WRONGPASS invalid username-password pair or user is disabled.";
-constexpr std::string_view kCompatibleVersion = "7.2.4";
 
 const Settings& settings(Call& call) { return call.executor.config().settings(); }
 
@@ -148,7 +148,7 @@ void reply_hello(Call& call) {
   reply.bulk("server");
   reply.bulk(config.extended_redis_compatibility ? "redis" : "tandem");
   reply.bulk("version");
-  reply.bulk(kCompatibleVersion);
+  reply.bulk(kRedisVersion);
   reply.bulk("proto");
   reply.integer(call.client.protocol());
   reply.bulk("id");

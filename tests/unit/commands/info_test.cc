@@ -1,0 +1,192 @@
+#include "server/info.h"
+
+#include <algorithm>
+
+#include "tests/unit/commands/admin_fixture.h"
+
+namespace tandem {
+namespace {
+
+class InfoTest : public AdminFixture {
+ protected:
+  std::string build(std::vector<std::string_view> sections) {
+    return build_info(sources, sections);
+  }
+  // The value of a field, or "(none)".
+  static std::string field(const std::string& text, const std::string& name) {
+    const std::string from = "\r\n" + name + ":";
+    const size_t at = text.find(from);
+    if (at == std::string::npos) return "(none)";
+    const size_t begin = at + from.size();
+    return text.substr(begin, text.find("\r\n", begin) - begin);
+  }
+  static std::vector<std::string> titles(const std::string& text) {
+    std::vector<std::string> found;
+    for (size_t at = 0; (at = text.find("# ", at)) != std::string::npos; at += 2) {
+      found.push_back(text.substr(at + 2, text.find("\r\n", at) - at - 2));
+    }
+    return found;
+  }
+
+  InfoSources sources{.executor = executor,
+                      .run_id = std::string(40, 'f'),
+                      .started_ms = ManualClock::kStart_us / 1000};
+};
+
+TEST_F(InfoTest, ChoosesSections) {
+  using Titles = std::vector<std::string>;
+  const Titles defaults = {"Server",     "Clients",     "Memory",  "Persistence",
+                           "Stats",      "Replication", "CPU",     "Modules",
+                           "Errorstats", "Cluster",     "Keyspace"};
+  EXPECT_EQ(titles(build({})), defaults);
+  EXPECT_EQ(titles(build({"default"})), defaults);
+  EXPECT_EQ(titles(build({"Everything"})).size(), 13u);
+  EXPECT_EQ(titles(build({"all"})), titles(build({"everything"})));
+  EXPECT_EQ(titles(build({"KEYSPACE", "cpu", "nosuch"})), (Titles{"CPU", "Keyspace"}));
+  EXPECT_EQ(build({"nosuch"}), "");
+  EXPECT_EQ(build({"cluster"}), "# Cluster\r\ncluster_enabled:0\r\n");
+  EXPECT_EQ(build({"cluster", "modules"}), "# Modules\r\n\r\n# Cluster\r\ncluster_enabled:0\r\n");
+}
+
+TEST_F(InfoTest, EveryLineIsAFieldATitleOrEmpty) {
+  run({"nosuch:\n#"});
+  std::string text = build({"all"});
+  ASSERT_TRUE(text.ends_with("\r\n"));
+  while (!text.empty()) {
+    const std::string line = text.substr(0, text.find("\r\n"));
+    text.erase(0, line.size() + 2);
+    EXPECT_TRUE(line.empty() || line.starts_with("# ") || line.find(':') != std::string::npos)
+        << line;
+    EXPECT_EQ(line.find('\n'), std::string::npos);
+  }
+}
+
+TEST_F(InfoTest, Server) {
+  clock.now_us += 90'061'000'000;
+  const std::string text = build({"server"});
+  EXPECT_EQ(field(text, "redis_version"), "7.2.4");
+  EXPECT_EQ(field(text, "server_name"), "tandem");
+  EXPECT_EQ(field(text, "redis_mode"), "standalone");
+  EXPECT_EQ(field(text, "run_id"), std::string(40, 'f'));
+  EXPECT_EQ(field(text, "uptime_in_seconds"), "90061");
+  EXPECT_EQ(field(text, "uptime_in_days"), "1");
+  EXPECT_EQ(field(text, "tcp_port"), "6379");
+  EXPECT_EQ(field(text, "listener0"), "name=tcp,bind=*,bind=-::*,port=6379");
+}
+
+TEST_F(InfoTest, Clients) {
+  Client* other = connect("127.0.0.1:50002");
+  run(other, {"watch", "a", "b"});
+  connect("127.0.0.1:50003")->set_kind(ClientKind::kReplica);
+  const std::string text = build({"clients"});
+  EXPECT_EQ(field(text, "connected_clients"), "2");
+  EXPECT_EQ(field(text, "maxclients"), "10000");
+  EXPECT_EQ(field(text, "watching_clients"), "1");
+  EXPECT_EQ(field(text, "total_watched_keys"), "2");
+}
+
+TEST_F(InfoTest, Memory) {
+  sources.functions = 3;
+  sources.libraries = 2;
+  sources.lua_bytes = 34 * 1024;
+  config.mutable_settings().maxmemory = 1536 * 1024;
+  const std::string text = build({"memory"});
+  EXPECT_EQ(field(text, "number_of_functions"), "3");
+  EXPECT_EQ(field(text, "number_of_libraries"), "2");
+  EXPECT_EQ(field(text, "used_memory_vm_total_human"), "34.00K");
+  EXPECT_EQ(field(text, "maxmemory_human"), "1.50M");
+  EXPECT_EQ(field(text, "maxmemory_policy"), "noeviction");
+  EXPECT_EQ(field(text, "used_memory_lua_human"), "0B");
+  EXPECT_NE(field(text, "used_memory"), "(none)");
+}
+
+TEST_F(InfoTest, Persistence) {
+  sources.persistence.rdb_last_bgsave_ok = false;
+  sources.persistence.rdb_changes_since_last_save = 7;
+  std::string text = build({"persistence"});
+  EXPECT_EQ(field(text, "rdb_changes_since_last_save"), "7");
+  EXPECT_EQ(field(text, "rdb_last_bgsave_status"), "err");
+  EXPECT_EQ(field(text, "aof_last_write_status"), "ok");
+  EXPECT_EQ(field(text, "aof_current_size"), "(none)");
+  sources.persistence.aof_enabled = true;
+  sources.persistence.aof_current_size = 99;
+  text = build({"persistence"});
+  EXPECT_EQ(field(text, "aof_enabled"), "1");
+  EXPECT_EQ(field(text, "aof_current_size"), "99");
+}
+
+TEST_F(InfoTest, StatsAndErrors) {
+  run({"ping"});
+  run({"select", "99"});
+  run({"nosuch"});
+  executor.on_error_reply("MY:CODE text");
+  const std::string text = build({"stats", "errorstats", "commandstats"});
+  EXPECT_EQ(field(text, "total_error_replies"), "3");
+  EXPECT_EQ(field(text, "errorstat_ERR"), "count=2");
+  EXPECT_EQ(field(text, "errorstat_MY_CODE"), "count=1");
+  EXPECT_TRUE(field(text, "cmdstat_ping").starts_with("calls=1,usec=")) << text;
+  EXPECT_TRUE(field(text, "cmdstat_select").ends_with(",rejected_calls=0,failed_calls=1")) << text;
+  EXPECT_EQ(field(text, "cmdstat_echo"), "(none)");
+}
+
+TEST_F(InfoTest, ReplicationOfAPrimary) {
+  ReplicationInfo& info = sources.replication;
+  info.replication_id = std::string(40, 'a');
+  info.offset = 1234;
+  info.replicas.push_back({"10.0.0.2", 6380, ReplicaPhase::kOnline, 1200, 1});
+  info.replicas.push_back({"10.0.0.3", 6381, ReplicaPhase::kReceivingSnapshot, 0, 0});
+  const std::string text = build({"replication"});
+  EXPECT_TRUE(
+      text.starts_with("# Replication\r\nrole:master\r\nconnected_slaves:2\r\n"
+                       "slave0:ip=10.0.0.2,port=6380,state=online,offset=1200,lag=1\r\n"
+                       "slave1:ip=10.0.0.3,port=6381,state=send_bulk,offset=0,lag=0\r\n"
+                       "master_failover_state:no-failover\r\nmaster_replid:aaaa"))
+      << text;
+  EXPECT_EQ(field(text, "second_repl_offset"), "-1");
+}
+
+TEST_F(InfoTest, ReplicationOfAReplica) {
+  ReplicationInfo& info = sources.replication;
+  info.is_replica = true;
+  info.primary = {.host = "primary", .port = 6379, .link_down_seconds = 4};
+  std::string text = build({"replication"});
+  EXPECT_TRUE(
+      text.starts_with("# Replication\r\nrole:slave\r\nmaster_host:primary\r\n"
+                       "master_port:6379\r\nmaster_link_status:down\r\n"
+                       "master_last_io_seconds_ago:-1\r\nmaster_sync_in_progress:0\r\n"))
+      << text;
+  EXPECT_EQ(field(text, "master_link_down_since_seconds"), "4");
+  EXPECT_EQ(field(text, "slave_priority"), "100");
+  info.primary.sync_in_progress = true;
+  info.primary.sync_total_bytes = 200;
+  info.primary.sync_read_bytes = 50;
+  text = build({"replication"});
+  EXPECT_EQ(field(text, "master_sync_left_bytes"), "150");
+  EXPECT_EQ(field(text, "master_sync_perc"), "25.00");
+}
+
+TEST_F(InfoTest, Keyspace) {
+  Database& db = keyspace.database(2);
+  db.set_string("a", "1");
+  db.set_expiry(db.set_string("b", "1"), clock.wall_ms() + 1000);
+  db.set_expiry(db.set_string("c", "1"), clock.wall_ms() + 3000);
+  EXPECT_EQ(build({"keyspace"}), "# Keyspace\r\ndb2:keys=3,expires=2,avg_ttl=2000\r\n");
+}
+
+TEST(TrafficRatesTest, AreMeasuredOverTheLastSamples) {
+  TrafficRates rates;
+  EXPECT_EQ(rates.rates().commands, 0);
+  TrafficTotals totals;
+  for (int i = 0; i <= 40; ++i) {
+    rates.sample(i * 100'000, totals);
+    totals.commands += i < 20 ? 1000 : 10;
+    totals.bytes_in += 5;
+  }
+  EXPECT_DOUBLE_EQ(rates.rates().commands, 100);
+  EXPECT_DOUBLE_EQ(rates.rates().bytes_in, 50);
+  rates.reset();
+  EXPECT_EQ(rates.rates().commands, 0);
+}
+
+}  // namespace
+}  // namespace tandem
