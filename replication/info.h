@@ -59,6 +59,8 @@ struct ReplicationInfo {
   uint64_t backlog_length = 0;
 
   ReplicationStats stats;
+  uint64_t bytes_in = 0;   // of streams and snapshots received
+  uint64_t bytes_out = 0;  // of streams and snapshots sent
 };
 
 // The lines of INFO replication, without its heading.

@@ -39,6 +39,8 @@ class InfoText {
       field(name, std::to_string(value));
     }
   }
+  // Whole lines, already formed.
+  void lines(std::string_view text) { text_.append(text); }
   // With two decimals.
   void decimal(std::string_view name, double value, std::string_view unit = {}) {
     char text[64];
@@ -181,9 +183,9 @@ void add_used_memory(const InfoSources& from, const ClientTotals& clients, size_
   size_t tables = 0;
   Keyspace& keyspace = from.executor.keyspace();
   for (int i = 0; i < keyspace.database_count(); ++i) tables += keyspace.database(i).table_memory();
-  const size_t overhead = from.startup_memory + tables + clients.client_bytes +
-                          clients.replica_bytes + from.replication.backlog_size +
-                          from.persistence.aof_buffer_length;
+  const size_t overhead =
+      from.startup_memory + tables + clients.client_bytes + clients.replica_bytes +
+      static_cast<uint64_t>(from.replication.backlog_size) + from.persistence.aof_buffer_length;
   const size_t dataset = used > overhead ? used - overhead : 0;
   const size_t since_start = used > from.startup_memory ? used - from.startup_memory : 0;
   out->bytes("used_memory", used);
@@ -236,9 +238,9 @@ void add_memory(const InfoSources& from, InfoText* out) {
   out->decimal("mem_fragmentation_ratio", ratio(resident, used));
   out->field("mem_fragmentation_bytes", beyond(resident, used));
   out->field("mem_not_counted_for_evict", from.persistence.aof_buffer_length);
-  out->field("mem_replication_backlog", from.replication.backlog_size);
+  out->field("mem_replication_backlog", static_cast<uint64_t>(from.replication.backlog_size));
   out->field("mem_total_replication_buffers",
-             from.replication.backlog_size + clients.replica_bytes);
+             static_cast<uint64_t>(from.replication.backlog_size) + clients.replica_bytes);
   out->field("mem_clients_slaves", clients.replica_bytes);
   out->field("mem_clients_normal", clients.client_bytes);
   out->field("mem_cluster_links", 0);
@@ -298,9 +300,9 @@ void add_stats(const InfoSources& from, InfoText* out) {
   out->decimal("instantaneous_input_repl_kbps", from.rates.replication_bytes_in / 1024);
   out->decimal("instantaneous_output_repl_kbps", from.rates.replication_bytes_out / 1024);
   out->field("rejected_connections", stats.connections_rejected);
-  out->field("sync_full", replication.full_syncs);
-  out->field("sync_partial_ok", replication.partial_syncs);
-  out->field("sync_partial_err", replication.partial_syncs_refused);
+  out->field("sync_full", replication.stats.sync_full);
+  out->field("sync_partial_ok", replication.stats.sync_partial_ok);
+  out->field("sync_partial_err", replication.stats.sync_partial_err);
   out->field("expired_keys", keys.expired);
   out->field("evicted_keys", 0);
   out->field("evicted_clients", stats.evicted_clients);
@@ -319,68 +321,8 @@ void add_stats(const InfoSources& from, InfoText* out) {
   out->field("client_output_buffer_limit_disconnections", stats.client_output_limit_disconnections);
 }
 
-void add_primary(const InfoSources& from, InfoText* out) {
-  const PrimaryInfo& primary = from.replication.primary;
-  const Settings& settings = settings_of(from);
-  out->field("master_host", primary.host);
-  out->field("master_port", primary.port);
-  out->field("master_link_status", primary.link_up ? "up" : "down");
-  out->field("master_last_io_seconds_ago", primary.last_io_seconds_ago);
-  out->field("master_sync_in_progress", primary.sync_in_progress);
-  out->field("slave_read_repl_offset", primary.read_offset);
-  out->field("slave_repl_offset", primary.applied_offset);
-  if (primary.sync_in_progress) {
-    const uint64_t total = primary.sync_total_bytes, read = primary.sync_read_bytes;
-    out->field("master_sync_total_bytes", total);
-    out->field("master_sync_read_bytes", read);
-    out->field("master_sync_left_bytes", beyond(total, read));
-    out->decimal("master_sync_perc", ratio(read, total) * 100);
-    out->field("master_sync_last_io_seconds_ago", primary.sync_last_io_seconds_ago);
-  }
-  if (!primary.link_up) out->field("master_link_down_since_seconds", primary.link_down_seconds);
-  out->field("slave_priority", settings.replica_priority);
-  out->field("slave_read_only", settings.replica_read_only);
-  out->field("replica_announced", settings.replica_announced);
-}
-
-std::string_view phase_name(ReplicaPhase phase) {
-  switch (phase) {
-    case ReplicaPhase::kWaitingForSave:
-      return "wait_bgsave";
-    case ReplicaPhase::kReceivingSnapshot:
-      return "send_bulk";
-    case ReplicaPhase::kOnline:
-      return "online";
-  }
-  return "";
-}
-
 void add_replication(const InfoSources& from, InfoText* out) {
-  const ReplicationInfo& info = from.replication;
-  const Settings& settings = settings_of(from);
-  out->field("role", role_of(from));
-  if (info.is_replica) add_primary(from, out);
-  out->field("connected_slaves", info.replicas.size());
-  if (settings.min_replicas_to_write > 0 && settings.min_replicas_max_lag > 0) {
-    out->field("min_slaves_good_slaves", info.good_replicas);
-  }
-  size_t number = 0;
-  for (const ReplicaInfo& replica : info.replicas) {
-    std::string text = "ip=" + replica.ip + ",port=" + std::to_string(replica.port) + ",state=";
-    text.append(phase_name(replica.phase));
-    text += ",offset=" + std::to_string(replica.acknowledged_offset);
-    text += ",lag=" + std::to_string(replica.lag_seconds);
-    out->field("slave" + std::to_string(number++), text);
-  }
-  out->field("master_failover_state", "no-failover");
-  out->field("master_replid", info.replication_id);
-  out->field("master_replid2", info.second_replication_id);
-  out->field("master_repl_offset", info.offset);
-  out->field("second_repl_offset", info.second_offset);
-  out->field("repl_backlog_active", info.backlog_active);
-  out->field("repl_backlog_size", info.backlog_size);
-  out->field("repl_backlog_first_byte_offset", info.backlog_first_offset);
-  out->field("repl_backlog_histlen", info.backlog_length);
+  out->lines(info_text(from.replication));
 }
 
 void add_cpu_time(std::string_view name, const timeval& time, InfoText* out) {

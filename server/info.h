@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "persistence/persistence.h"
-#include "replication/replication_info.h"
+#include "replication/info.h"
 #include "server/exec/executor.h"
 #include "server/traffic_rates.h"
 

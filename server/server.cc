@@ -1,10 +1,12 @@
 #include "server/server.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "server/base/log.h"
 #include "server/base/memory.h"
 #include "server/commands/families.h"
+#include "server/info.h"
 
 namespace tandem {
 
@@ -25,6 +27,8 @@ Server::Server(Config& config, World world)
       executor_(keyspace_, config, world.clock, services_),
       functions_(executor_),
       persistence_(config, world.env, world.clock, executor_),
+      replication_(Replication::World{config, world.env, world.loop, world.clock, executor_,
+                                      persistence_, world.random_seed + 1}),
       run_id_(Random(world.random_seed ^ 0x5DEECE66DULL).hex(40)),
       started_ms_(world.clock.wall_ms()) {
   services_.config = &config_;
@@ -35,6 +39,7 @@ Server::Server(Config& config, World world)
   services_.executor = &executor_;
   services_.functions = &functions_;
   services_.persistence = &persistence_;
+  services_.replication = &replication_;
   services_.control = this;
   register_all_commands(executor_.commands());
   keyspace_.set_background([this](std::function<void()> work) {
@@ -49,7 +54,10 @@ Server::Server(Config& config, World world)
   watch_configuration();
 }
 
-Server::~Server() = default;
+Server::~Server() {
+  world_.loop.cancel(cron_timer_);
+  world_.loop.cancel(expire_timer_);
+}
 
 void Server::wire_engines() {
   PersistenceHooks& hooks = persistence_.hooks();
@@ -84,15 +92,18 @@ Status Server::start() {
     log_notice("The option '" + std::string(name) + "' is accepted and has no effect in Tandem");
   }
   if (Status loaded = persistence_.load(); !loaded.ok()) return loaded;
-  world_.loop.after(1, [this] { cron(); });
+  replication_.start();
+  startup_memory_ = memory_used();
+  cron_timer_ = world_.loop.after(1, [this] { cron(); });
   return {};
 }
 
 void Server::cron() {
-  world_.loop.after(static_cast<uint64_t>(1000 / std::max<int64_t>(1, config_.settings().hz)),
-                    [this] { cron(); });
+  const int64_t hz = std::max<int64_t>(1, config_.settings().hz);
+  cron_timer_ = world_.loop.after(static_cast<uint64_t>(1000 / hz), [this] { cron(); });
   executor_.refresh_time();
   update_memory_peak();
+  traffic_.sample(world_.clock.monotonic_us(), traffic_totals());
   persistence_.cron();
   close_idle_clients();
   DispatchState& state = executor_.state();
@@ -100,28 +111,37 @@ void Server::cron() {
     state.paused_until_ms = 0;
     executor_.resume_paused_clients();
   }
-  expire_keys();
+  // A step that is scheduled already goes on by itself.
+  if (expire_timer_ == 0) expire_keys();
+}
+
+TrafficTotals Server::traffic_totals() const {
+  const ExecutorStats& stats = const_cast<Executor&>(executor_).stats();
+  const ReplicationInfo replication = replication_.info();
+  return {.commands = stats.commands_processed,
+          .bytes_in = stats.bytes_in,
+          .bytes_out = stats.bytes_out,
+          .replication_bytes_in = replication.bytes_in,
+          .replication_bytes_out = replication.bytes_out};
 }
 
 void Server::expire_keys() {
-  expire_step_scheduled_ = false;
+  expire_timer_ = 0;
+  if (!executor_.state().active_expire) return;
   executor_.refresh_time();
   const int64_t deadline_us = world_.clock.monotonic_us() + kExpireStepUs;
   bool more = false;
   for (int i = 0; i < keyspace_.database_count(); ++i) {
-    Database& database = keyspace_.database(i);
-    size_t looked_at = 0, expired = 0;
-    do {
-      looked_at = 0;
-      expired = database.expire_some(kExpireSamples, &looked_at);
-      if (world_.clock.monotonic_us() >= deadline_us) break;
-    } while (expired * kExpireMoreOneIn > looked_at);
-    more |= expired * kExpireMoreOneIn > looked_at;
+    bool again = true;
+    while (again && world_.clock.monotonic_us() < deadline_us) {
+      size_t looked_at = 0;
+      const size_t expired = keyspace_.database(i).expire_some(kExpireSamples, &looked_at);
+      again = expired * kExpireMoreOneIn > looked_at;
+    }
+    more |= again;
   }
-  if (!more || expire_step_scheduled_) return;
   // Requests come first: the next step waits for the next turn of the loop.
-  expire_step_scheduled_ = true;
-  world_.loop.after(1, [this] { expire_keys(); });
+  if (more) expire_timer_ = world_.loop.after(1, [this] { expire_keys(); });
 }
 
 void Server::close_idle_clients() {
@@ -131,6 +151,39 @@ void Server::close_idle_clients() {
     if (client->kind != ClientKind::kNormal || client->blocked()) continue;
     if (keyspace_.now_ms() - client->last_interaction_ms > timeout_ms) client->close_now();
   }
+}
+
+std::string Server::info(std::span<const std::string_view> sections) {
+  update_memory_peak();
+  return build_info(InfoSources{.executor = executor_,
+                                .run_id = run_id_,
+                                .started_ms = started_ms_,
+                                .startup_memory = startup_memory_,
+                                .rates = traffic_.rates(),
+                                .persistence = persistence_.info(),
+                                .replication = replication_.info(),
+                                .libraries = functions_.functions().libraries().size(),
+                                .functions = functions_.functions().function_count(),
+                                .lua_bytes = functions_.memory_bytes()},
+                    sections);
+}
+
+Status Server::shutdown(const ShutdownOptions& options) {
+  log_warning("User requested shutdown...");
+  const bool save = options.save || (!options.no_save && persistence_.has_save_points());
+  const Status saved = persistence_.shut_down(save);
+  if (!saved.ok() && !options.force) return saved;
+  on_shutdown();
+  return {};
+}
+
+void Server::reset_stats() {
+  executor_.stats() = ExecutorStats{};
+  keyspace_.stats() = KeyspaceStats{};
+  executor_.commands().reset_stats();
+  persistence_.reset_stats();
+  replication_.reset_stats();
+  traffic_.reset();
 }
 
 }  // namespace tandem

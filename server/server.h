@@ -6,6 +6,7 @@
 
 #include "functions/function_engine.h"
 #include "persistence/persistence.h"
+#include "replication/replication.h"
 #include "server/base/clock.h"
 #include "server/base/config.h"
 #include "server/base/env.h"
@@ -13,6 +14,7 @@
 #include "server/commands/services.h"
 #include "server/exec/executor.h"
 #include "server/store/keyspace.h"
+#include "server/traffic_rates.h"
 
 namespace tandem {
 
@@ -46,6 +48,7 @@ class Server final : public ServerControl {
   Keyspace& keyspace() { return keyspace_; }
   FunctionEngine& functions() { return functions_; }
   Persistence& persistence() { return persistence_; }
+  Replication& replication() { return replication_; }
 
   // Told once a shutdown has saved what it had to: leave the loop.
   std::function<void()> on_shutdown = [] {};
@@ -60,6 +63,7 @@ class Server final : public ServerControl {
   void wire_engines();
   void watch_configuration();
   void cron();
+  TrafficTotals traffic_totals() const;
   void expire_keys();
   void close_idle_clients();
 
@@ -70,9 +74,13 @@ class Server final : public ServerControl {
   Executor executor_;
   FunctionEngine functions_;
   Persistence persistence_;
+  Replication replication_;
+  TrafficRates traffic_;
   std::string run_id_;
   int64_t started_ms_;
-  bool expire_step_scheduled_ = false;
+  size_t startup_memory_ = 0;
+  TimerId cron_timer_ = 0;
+  TimerId expire_timer_ = 0;
 };
 
 }  // namespace tandem

@@ -129,42 +129,6 @@ TEST_F(InfoTest, StatsAndErrors) {
   EXPECT_EQ(field(text, "cmdstat_echo"), "(none)");
 }
 
-TEST_F(InfoTest, ReplicationOfAPrimary) {
-  ReplicationInfo& info = sources.replication;
-  info.replication_id = std::string(40, 'a');
-  info.offset = 1234;
-  info.replicas.push_back({"10.0.0.2", 6380, ReplicaPhase::kOnline, 1200, 1});
-  info.replicas.push_back({"10.0.0.3", 6381, ReplicaPhase::kReceivingSnapshot, 0, 0});
-  const std::string text = build({"replication"});
-  EXPECT_TRUE(
-      text.starts_with("# Replication\r\nrole:master\r\nconnected_slaves:2\r\n"
-                       "slave0:ip=10.0.0.2,port=6380,state=online,offset=1200,lag=1\r\n"
-                       "slave1:ip=10.0.0.3,port=6381,state=send_bulk,offset=0,lag=0\r\n"
-                       "master_failover_state:no-failover\r\nmaster_replid:aaaa"))
-      << text;
-  EXPECT_EQ(field(text, "second_repl_offset"), "-1");
-}
-
-TEST_F(InfoTest, ReplicationOfAReplica) {
-  ReplicationInfo& info = sources.replication;
-  info.is_replica = true;
-  info.primary = {.host = "primary", .port = 6379, .link_down_seconds = 4};
-  std::string text = build({"replication"});
-  EXPECT_TRUE(
-      text.starts_with("# Replication\r\nrole:slave\r\nmaster_host:primary\r\n"
-                       "master_port:6379\r\nmaster_link_status:down\r\n"
-                       "master_last_io_seconds_ago:-1\r\nmaster_sync_in_progress:0\r\n"))
-      << text;
-  EXPECT_EQ(field(text, "master_link_down_since_seconds"), "4");
-  EXPECT_EQ(field(text, "slave_priority"), "100");
-  info.primary.sync_in_progress = true;
-  info.primary.sync_total_bytes = 200;
-  info.primary.sync_read_bytes = 50;
-  text = build({"replication"});
-  EXPECT_EQ(field(text, "master_sync_left_bytes"), "150");
-  EXPECT_EQ(field(text, "master_sync_perc"), "25.00");
-}
-
 TEST_F(InfoTest, Keyspace) {
   Database& db = keyspace.database(2);
   db.set_string("a", "1");
