@@ -1,0 +1,94 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "server/base/result.h"
+
+namespace tandem {
+
+class LuaHost;
+
+// What a function was registered to be allowed, one bit each.
+enum FunctionFlag : uint32_t {
+  kNoWrites = 1u << 0,
+  kAllowOom = 1u << 1,
+  kAllowStale = 1u << 2,
+  kNoCluster = 1u << 3,
+  kAllowCrossSlotKeys = 1u << 4,
+};
+
+struct FunctionFlagName {
+  FunctionFlag flag;
+  std::string_view name;
+};
+// The flags' names in the order FUNCTION LIST prints them.
+std::span<const FunctionFlagName> function_flag_names();
+
+// Whether `name` may name a library or a function: letters, digits and underscores, at least one.
+bool is_function_name(std::string_view name);
+
+struct FunctionLibrary;
+
+// A registered function. Lives as long as its library.
+struct Function {
+  std::string name;
+  std::string description;
+  bool has_description = false;
+  uint32_t flags = 0;
+  int callback = 0;  // reference to the Lua closure
+  const FunctionLibrary* library = nullptr;
+
+  bool is(FunctionFlag flag) const { return (flags & flag) != 0; }
+};
+
+// A library as it was loaded. Never changes; REPLACE makes a new one.
+struct FunctionLibrary {
+  explicit FunctionLibrary(std::shared_ptr<LuaHost> host_in);
+  ~FunctionLibrary();  // gives the closures back
+  FunctionLibrary(const FunctionLibrary&) = delete;
+  FunctionLibrary& operator=(const FunctionLibrary&) = delete;
+
+  const std::shared_ptr<LuaHost> host;
+  std::string name;
+  std::string source;  // as given to FUNCTION LOAD, shebang line included
+  std::vector<std::unique_ptr<Function>> functions;
+};
+
+// Libraries by name and their functions by name: what FUNCTION commands change, and what a restore
+// or a full sync builds aside before it takes the place of the old one. Library names are
+// case-sensitive, function names are not.
+class FunctionSet {
+ public:
+  FunctionSet();
+  ~FunctionSet();
+  FunctionSet(FunctionSet&&) noexcept;
+  FunctionSet& operator=(FunctionSet&&) noexcept;
+
+  using Libraries = std::map<std::string, std::shared_ptr<const FunctionLibrary>, std::less<>>;
+  // In the order of their names.
+  const Libraries& libraries() const { return libraries_; }
+  size_t function_count() const;
+  // Null when there is no such function.
+  const Function* find_function(std::string_view name) const;
+
+  // Adds a library, in place of one of the same name if `replace`. Fails, changing nothing, when
+  // the name is taken or one of its functions exists in another library.
+  Status add(std::shared_ptr<const FunctionLibrary> library, bool replace);
+  // False when there is no such library.
+  bool remove(std::string_view library);
+
+ private:
+  struct Index;
+  void drop_functions_of(const FunctionLibrary& library);
+
+  Libraries libraries_;
+  std::unique_ptr<Index> index_;
+};
+
+}  // namespace tandem

@@ -1,0 +1,110 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <lua.hpp>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "functions/command_cache.h"
+#include "functions/function_set.h"
+#include "functions/lua_allocator.h"
+#include "functions/lua_reply.h"
+#include "server/exec/client.h"
+
+namespace tandem {
+
+class Call;
+class Executor;
+
+// Thrown through Lua to end a script that was killed or ran too long. Not a Lua error, so that
+// neither pcall nor an error handler of the script can hold it up; the checked versions of pcall,
+// xpcall and coroutine.resume pass it on.
+struct ScriptStopped {};
+
+// What a function may do and has done while it runs.
+struct ScriptRun {
+  const Function* function = nullptr;
+  const Call* call = nullptr;
+  int64_t started_us = 0;  // monotonic; set when the hook first looks at the clock
+  bool wrote = false;      // ran a command that may write: cannot be killed any more
+  bool busy = false;       // past busy-reply-threshold
+  bool kill = false;
+  std::vector<std::string> shown_command;  // set with `busy`: the request's bytes may move then
+};
+
+// A library whose code is running to register its functions.
+struct LibraryLoad {
+  FunctionLibrary* library = nullptr;
+  int64_t deadline_us = 0;  // monotonic; 0: none
+  int64_t limit_us = 0;
+};
+
+// The Lua state all functions live in, with its sandbox, and what runs in it.
+//
+// The sandbox: globals and API tables are empty tables with a locked metatable that finds the real
+// one, and the library functions that could reach around it are replaced by checked versions
+// (lua_sandbox.h). Functions and libraries' top-level code share one view of the globals, which
+// shows less while a library loads.
+class LuaHost {
+ public:
+  explicit LuaHost(Executor& executor);
+  ~LuaHost();
+  LuaHost(const LuaHost&) = delete;
+  LuaHost& operator=(const LuaHost&) = delete;
+
+  // The host of a Lua state or coroutine.
+  static LuaHost& of(lua_State* lua);
+
+  // Runs a library's code; its register_function calls fill in load.library. The error is the
+  // reason, without "ERR ".
+  Status run_library(LibraryLoad& load, std::string_view code);
+  // Calls the function with the request's keys and arguments and writes its result or its error.
+  void run_function(ScriptRun& run, std::span<const std::string_view> keys,
+                    std::span<const std::string_view> args, Reply& reply);
+  // Gives back a closure kept with luaL_ref.
+  void release(int callback);
+
+  Executor& executor() { return executor_; }
+  lua_State* state() { return lua_; }
+  ScriptRun* run() { return run_; }
+  LibraryLoad* load() { return load_; }
+  // The client that the function's commands run as.
+  Client& script_client() { return *script_client_; }
+  CommandCache& command_cache() { return command_cache_; }
+  // The sink that builds the reply of a command on a Lua stack.
+  LuaReply& reply() { return reply_; }
+  std::vector<std::string_view>& argument_views() { return argument_views_; }
+  // The protocol replies are converted by, 2 or 3 (server.setresp).
+  int protocol() const { return protocol_; }
+  void set_protocol(int version) { protocol_ = version; }
+  size_t memory_bytes() const { return allocator_.bytes_in_use(); }
+
+  // Whether the script must end; who catches errors in between throws ScriptStopped again.
+  bool stopped() const { return !stop_message_.empty(); }
+
+ private:
+  static void hook(lua_State* lua, lua_Debug* where);
+  void on_hook(lua_State* lua, lua_Debug* where);
+  void serve_others(lua_State* lua, lua_Debug* where);
+  [[noreturn]] void stop(lua_State* lua, lua_Debug* where, std::string message);
+  void reply_with_error(const Function& function, Reply& reply);
+  std::string load_error();
+
+  Executor& executor_;
+  LuaAllocator allocator_;
+  lua_State* lua_ = nullptr;
+  std::unique_ptr<Client> script_client_;
+  CommandCache command_cache_;
+  LuaReply reply_;
+  std::vector<std::string_view> argument_views_;
+  ScriptRun* run_ = nullptr;
+  LibraryLoad* load_ = nullptr;
+  int protocol_ = 2;
+  std::string stop_message_;
+  std::string stop_position_;  // "@user_function:3"
+};
+
+}  // namespace tandem

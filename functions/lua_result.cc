@@ -1,0 +1,174 @@
+#include "functions/lua_result.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <string_view>
+
+namespace tandem {
+
+namespace {
+
+// Slots that writing one value takes beside the value itself.
+constexpr int kSlotsPerValue = 4;
+
+std::string_view text_at(lua_State* lua, int index) {
+  size_t length = 0;
+  const char* bytes = lua_tolstring(lua, index, &length);
+  return {bytes, length};
+}
+
+// Statuses and big numbers are lines of their own in RESP.
+std::string one_line(std::string_view text) {
+  std::string line(text);
+  std::replace_if(line.begin(), line.end(), [](char c) { return c == '\r' || c == '\n'; }, ' ');
+  return line;
+}
+
+// Cut towards zero; what does not fit, and NaN, is the smallest integer.
+int64_t to_integer(lua_Number number) {
+  constexpr lua_Number kBound = 9223372036854775808.0;
+  if (number >= -kBound && number < kBound) return static_cast<int64_t>(number);
+  return std::numeric_limits<int64_t>::min();
+}
+
+}  // namespace
+
+LuaResultWriter::LuaResultWriter(lua_State* lua) : lua_(lua), first_slot_(lua_gettop(lua) + 1) {
+  for (const char* name :
+       {"err", "ok", "double", "map", "set", "big_number", "verbatim_string", "string", "format"}) {
+    lua_pushstring(lua, name);
+  }
+}
+
+void LuaResultWriter::write(Reply& reply, int protocol) const { write_value(reply, protocol); }
+
+void LuaResultWriter::write_value(Reply& reply, int protocol) const {
+  if (lua_checkstack(lua_, kSlotsPerValue) == 0) {
+    reply.error("ERR reached lua stack limit");
+    lua_pop(lua_, 1);
+    return;
+  }
+  switch (lua_type(lua_, -1)) {
+    case LUA_TSTRING:
+      reply.bulk(text_at(lua_, -1));
+      break;
+    case LUA_TNUMBER:
+      reply.integer(to_integer(lua_tonumber(lua_, -1)));
+      break;
+    case LUA_TBOOLEAN:
+      if (protocol == 3) {
+        reply.boolean(lua_toboolean(lua_, -1) != 0);
+      } else if (lua_toboolean(lua_, -1) != 0) {
+        reply.integer(1);
+      } else {
+        reply.null();
+      }
+      break;
+    case LUA_TTABLE:
+      write_table(reply, protocol);
+      break;
+    default:
+      reply.null();
+  }
+  lua_pop(lua_, 1);
+}
+
+bool LuaResultWriter::push_field(Field field, int type) const {
+  lua_pushvalue(lua_, first_slot_ + field);
+  lua_rawget(lua_, -2);
+  if (lua_type(lua_, -1) == type) return true;
+  lua_pop(lua_, 1);
+  return false;
+}
+
+// The table stays on top of the stack.
+void LuaResultWriter::write_table(Reply& reply, int protocol) const {
+  if (push_field(kErr, LUA_TSTRING)) {
+    reply.error(text_at(lua_, -1));
+  } else if (push_field(kOk, LUA_TSTRING)) {
+    reply.simple(one_line(text_at(lua_, -1)));
+  } else if (push_field(kDouble, LUA_TNUMBER)) {
+    reply.real(lua_tonumber(lua_, -1));
+  } else if (push_field(kMap, LUA_TTABLE)) {
+    write_map(reply, protocol);
+  } else if (push_field(kSet, LUA_TTABLE)) {
+    write_set(reply, protocol);
+  } else if (push_field(kBigNumber, LUA_TSTRING)) {
+    reply.big_number(one_line(text_at(lua_, -1)));
+  } else if (push_field(kVerbatim, LUA_TTABLE)) {
+    if (!write_verbatim(reply)) {
+      lua_pop(lua_, 1);
+      write_array(reply, protocol);
+      return;
+    }
+  } else {
+    write_array(reply, protocol);
+    return;
+  }
+  lua_pop(lua_, 1);
+}
+
+void LuaResultWriter::write_array(Reply& reply, int protocol) const {
+  int length = 0;
+  while (true) {
+    lua_rawgeti(lua_, -1, length + 1);
+    const bool end = lua_isnil(lua_, -1);
+    lua_pop(lua_, 1);
+    if (end) break;
+    ++length;
+  }
+  reply.array(static_cast<size_t>(length));
+  for (int i = 1; i <= length; ++i) {
+    lua_rawgeti(lua_, -1, i);
+    write_value(reply, protocol);
+  }
+}
+
+size_t LuaResultWriter::count_pairs() const {
+  size_t count = 0;
+  lua_pushnil(lua_);
+  while (lua_next(lua_, -2) != 0) {
+    lua_pop(lua_, 1);
+    ++count;
+  }
+  return count;
+}
+
+void LuaResultWriter::write_map(Reply& reply, int protocol) const {
+  reply.map(count_pairs());
+  lua_pushnil(lua_);
+  while (lua_next(lua_, -2) != 0) {
+    lua_pushvalue(lua_, -2);
+    write_value(reply, protocol);  // the key
+    write_value(reply, protocol);
+  }
+}
+
+void LuaResultWriter::write_set(Reply& reply, int protocol) const {
+  reply.set(count_pairs());
+  lua_pushnil(lua_);
+  while (lua_next(lua_, -2) != 0) {
+    lua_pop(lua_, 1);
+    lua_pushvalue(lua_, -1);
+    write_value(reply, protocol);
+  }
+}
+
+bool LuaResultWriter::write_verbatim(Reply& reply) const {
+  if (!push_field(kString, LUA_TSTRING)) return false;
+  lua_pushvalue(lua_, first_slot_ + kFormat);
+  lua_rawget(lua_, -3);
+  const bool whole = lua_type(lua_, -1) == LUA_TSTRING;
+  if (whole) {
+    // The format is three bytes, cut or filled up with spaces.
+    std::string format(text_at(lua_, -1).substr(0, 3));
+    format.resize(3, ' ');
+    reply.verbatim(format, text_at(lua_, -2));
+  }
+  lua_pop(lua_, 2);
+  return whole;
+}
+
+}  // namespace tandem

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <lua.hpp>
+
+namespace tandem {
+
+class LuaHost;
+
+// Stock Lua has no read-only tables. A protected table is an empty one whose locked metatable finds
+// the real table, so that every assignment reaches __newindex and fails; the few library functions
+// that could write to it or look past it all the same are replaced by checked versions.
+
+// Opens the standard libraries that scripts may use, in checked versions, and makes a protected
+// view of them the globals of `lua`. Missing globals raise an error.
+void open_sandbox(lua_State* lua, LuaHost& host);
+
+// What the shared view of the globals shows: everything, or what a library's code sees while it
+// loads.
+enum class GlobalsView { kCall, kLoad };
+void show_globals(lua_State* lua, GlobalsView view);
+
+// Replaces the table on top of the stack by a protected view of it.
+void protect_table(lua_State* lua);
+// Lets reads of fields that the table on top of the stack does not have raise "Script attempted to
+// access nonexistent global variable".
+void forbid_missing_fields(lua_State* lua);
+
+// Pushes {err = message} and raises it. The message starts with its code.
+[[noreturn]] void raise_error(lua_State* lua, const char* message);
+// Pushes {err = message}.
+void push_error(lua_State* lua, const char* message);
+
+// The handler for lua_pcall: makes every error a table with err, and says where it was raised.
+int describe_error(lua_State* lua);
+
+}  // namespace tandem
