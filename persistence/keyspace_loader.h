@@ -14,6 +14,8 @@ namespace tandem {
 struct LoadCounts {
   uint64_t keys_loaded = 0;
   uint64_t keys_expired = 0;
+  uint64_t commands_applied = 0;  // of an AOF
+  uint64_t commands_failed = 0;
 };
 
 // Puts a snapshot's keys into an empty keyspace and keeps its libraries and its place in the

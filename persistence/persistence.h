@@ -73,7 +73,7 @@ struct PersistenceInfo {
 
 // Keeps the dataset on disk: snapshots (RDB files) and the append-only file. Runs on the loop
 // thread. Reads its settings from the Config each time they matter, so CONFIG SET takes effect at
-// once; only `appendonly` needs set_aof_enabled().
+// once; it turns the AOF on and off itself when `appendonly` changes.
 class Persistence final {
  public:
   Persistence(Config& config, Env& env, Clock& clock, Executor& executor);
@@ -100,6 +100,9 @@ class Persistence final {
   Status save();
   // BGSAVE. kInvalid when a child runs.
   Status start_background_save();
+  // BGSAVE CANCEL: ends a save that runs, or forgets a scheduled one. What it found.
+  enum class Cancelled : uint8_t { kNothing, kRunning, kScheduled };
+  Cancelled cancel_background_save();
   // When a child runs already: as soon as it has ended.
   void schedule_background_save() { save_scheduled_ = true; }
   // BGREWRITEAOF. kInvalid when a child runs, see schedule_rewrite().
@@ -121,9 +124,6 @@ class Persistence final {
   SnapshotOptions snapshot_options() const;
   RdbReadOptions read_options() const;
 
-  // Applied when CONFIG SET has changed `appendonly`: starts the AOF with a rewrite of the dataset
-  // or ends it. An error leaves it off.
-  Status set_aof_enabled(bool enabled);
   bool aof_enabled() const;
 
   // A replica has loaded a full sync: what the AOF holds belongs to another history. Begins a new
@@ -155,13 +155,17 @@ class Persistence final {
   void reset_stats();
 
  private:
+  class Host;
+
   void collect_child();
   void check_save_points();
   void update_misconf();
   void background_save_done(const ChildExit& exit);
   Status load_rdb();
-  Status load_rdb_into_keyspace(const std::string& path);
-  Status reload(const std::function<Status()>& load);
+  Status load_libraries(const std::vector<std::string>& sources);
+  Result<RdbEnd> read_rdb(RdbTarget* target);
+  KeyspaceLoader::Options loader_options() const;
+  AccessRecord access_record() const;
   void save_succeeded(uint64_t dirty_covered);
   std::string rdb_path() const;
 
@@ -170,6 +174,7 @@ class Persistence final {
   Clock& clock_;
   Executor& executor_;
   PersistenceHooks hooks_;
+  std::unique_ptr<Host> host_;
   std::unique_ptr<Aof> aof_;
 
   ChildPurpose child_purpose_ = ChildPurpose::kNone;
@@ -178,6 +183,7 @@ class Persistence final {
 
   bool loading_ = false;
   bool save_scheduled_ = false;
+  bool save_cancelled_ = false;
   bool last_save_ok_ = true;
   uint64_t dirty_at_fork_ = 0;
   int64_t last_save_s_ = 0;

@@ -38,8 +38,9 @@ Status replace_file(Env& env, const std::string& directory, const std::string& t
 
 std::string temporary_rdb_name() { return "temp-" + std::to_string(::getpid()) + ".rdb"; }
 
-Status save_rdb_file(Env& env, const std::string& directory, const std::string& name,
-                     const SnapshotSource& source, const SnapshotOptions& options) {
+Status save_rdb_file(Env& env, const std::string& directory, const std::string& temporary,
+                     const std::string& name, const SnapshotSource& source,
+                     const SnapshotOptions& options) {
   return replace_file(env, directory, temporary_rdb_name(), name,
                       [&](ByteSink* sink) { return write_snapshot(sink, source, options); });
 }

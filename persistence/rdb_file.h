@@ -22,9 +22,10 @@ Status replace_file(Env& env, const std::string& directory, const std::string& t
 // The name of this process's temporary snapshot: "temp-1234.rdb".
 std::string temporary_rdb_name();
 
-// Saves a snapshot as `name` in `directory`.
-Status save_rdb_file(Env& env, const std::string& directory, const std::string& name,
-                     const SnapshotSource& source, const SnapshotOptions& options);
+// Saves a snapshot as `name` in `directory`, by way of a temporary file.
+Status save_rdb_file(Env& env, const std::string& directory, const std::string& temporary,
+                     const std::string& name, const SnapshotSource& source,
+                     const SnapshotOptions& options);
 
 // Reads the snapshot at the front of a file. Errors name the file, the offset and the reason. The
 // result tells where the snapshot ends; an AOF may follow.

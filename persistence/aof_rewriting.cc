@@ -1,0 +1,213 @@
+// The part of Aof that replaces the base: BGREWRITEAOF.
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "persistence/aof.h"
+#include "persistence/aof_rewrite.h"
+#include "persistence/file_streams.h"
+#include "server/base/log.h"
+
+namespace tandem {
+
+namespace {
+
+// After this many failed rewrites in a row they are started by themselves only after a delay, which
+// then doubles up to an hour.
+constexpr uint64_t kFailuresBeforeDelay = 3;
+constexpr int64_t kFirstDelayMs = 60 * 1000;
+constexpr int64_t kMaxDelayMs = 60 * kFirstDelayMs;
+
+Status write_new_base(Env& env, const std::string& path, const SnapshotSource& source,
+                      const SnapshotOptions& options, bool as_rdb) {
+  Result<std::unique_ptr<WritableFile>> file = env.create(path);
+  if (!file.ok()) return file.error();
+  FileSink sink(file.value().get());
+  Status status =
+      as_rdb ? write_snapshot(&sink, source, options) : write_dataset_as_commands(&sink, source);
+  return status.ok() ? file.value()->sync() : status;
+}
+
+}  // namespace
+
+Status Aof::begin_rewrite() {
+  if (host_.child_active()) return make_error(ErrorKind::kInvalid, "a child process runs already");
+  rewrite_scheduled_ = false;
+  if (lock_ == nullptr) {
+    if (Status status = read_manifest(); !status.ok()) return status;
+    if (Status status = lock_directory(); !status.ok()) return status;
+  }
+  if (enabled()) {
+    if (Status status = open_next_incremental(); !status.ok()) return status;
+  }
+  rewrite_as_rdb_ = config_.settings().aof_use_rdb_preamble;
+  rewrite_temporary_ = "temp-rewriteaof-bg-" + std::to_string(::getpid()) + ".aof";
+  SnapshotSource source = host_.snapshot_source();
+  source.aof_base = true;
+  auto body = [&env = env_, file = path(rewrite_temporary_), source = std::move(source),
+               options = host_.snapshot_options(), as_rdb = rewrite_as_rdb_] {
+    Status status = write_new_base(env, file, source, options, as_rdb);
+    if (status.ok()) return 0;
+    log_warning("Write error writing the new AOF base: " + status.error().message);
+    return 1;
+  };
+  Status forked = host_.fork_rewrite(std::move(body), [this](bool ok) { finish_rewrite(ok); });
+  if (!forked.ok()) return forked;
+  rewrite_running_ = true;
+  stats_.rewrite_started_ms = clock_.monotonic_ms();
+  log_notice("Background append only file rewriting started");
+  return {};
+}
+
+// What the snapshot will not see goes to a file of its own from here on.
+Status Aof::open_next_incremental() {
+  if (Status status = writer_.flush(); !status.ok()) return status;
+  if (state_ == State::kStarting) {
+    Result<std::unique_ptr<WritableFile>> file = env_.create(path(kTemporaryIncremental));
+    if (!file.ok()) return file.error();
+    switch_to(std::move(file).value());
+    return {};
+  }
+  AofManifest next = manifest_;
+  const std::string name = next.add_incremental(config_.settings().appendfilename).name;
+  Result<std::unique_ptr<WritableFile>> file = env_.create(path(name));
+  if (!file.ok()) return file.error();
+  Status status = write_manifest(next);
+  if (!status.ok()) {
+    // The new manifest may be in place after all; its file is empty and stays, and the next attempt
+    // takes another name.
+    manifest_.incremental_sequence = next.incremental_sequence;
+    return status;
+  }
+  manifest_ = std::move(next);
+  switch_to(std::move(file).value());
+  return {};
+}
+
+void Aof::finish_rewrite(bool ok) {
+  rewrite_running_ = false;
+  const int64_t took_ms = clock_.monotonic_ms() - stats_.rewrite_started_ms;
+  stats_.last_rewrite_s = took_ms / 1000;
+  stats_.rewrite_started_ms = -1;
+  if (std::exchange(rewrite_cancelled_, false)) return discard_rewrite();
+  if (!ok) return rewrite_failed("the child process did not finish it");
+  if (Status status = commit_rewrite(); !status.ok()) {
+    return rewrite_failed(status.error().message);
+  }
+  stats_.last_rewrite_ok = true;
+  stats_.consecutive_failures = 0;
+  ++stats_.rewrites;
+  log_notice("Background AOF rewrite finished successfully");
+  delete_history();
+}
+
+Status Aof::commit_rewrite() {
+  AofManifest next = manifest_;
+  const std::string& stem = config_.settings().appendfilename;
+  const std::string base = next.next_base_name(stem, rewrite_as_rdb_);
+  if (Status status = env_.rename(path(rewrite_temporary_), path(base)); !status.ok()) {
+    return status;
+  }
+  if (state_ == State::kStarting) {
+    const std::string name = next.add_incremental(stem).name;
+    Status status = env_.rename(path(kTemporaryIncremental), path(name));
+    if (!status.ok()) return status;
+  }
+  next.replace_base(base, next.incremental.size() - (enabled() ? 1 : 0));
+  if (Status status = write_manifest(next); !status.ok()) {
+    // The new manifest may be in place after all. What it names stays, and the next attempt takes
+    // other names, so that both manifests hold a whole dataset.
+    manifest_.base_sequence = next.base_sequence;
+    manifest_.incremental_sequence = next.incremental_sequence;
+    return status;
+  }
+  manifest_ = std::move(next);
+  if (state_ == State::kStarting) state_ = State::kOn;
+  const Result<uint64_t> base_bytes = env_.file_size(path(base));
+  settled_size_ = base_bytes.ok() ? base_bytes.value() : 0;
+  stats_.base_size = size();
+  if (!enabled()) lock_.reset();
+  return {};
+}
+
+// The child may have finished before it could be killed: what it wrote counts no more.
+void Aof::cancel_rewrite() {
+  if (!rewrite_running_) return;
+  rewrite_cancelled_ = true;
+  host_.kill_rewrite();
+}
+
+void Aof::discard_rewrite() {
+  if (!rewrite_temporary_.empty()) (void)env_.remove(path(rewrite_temporary_));
+  if (state_ == State::kStarting) {
+    writer_.close();
+    (void)env_.remove(path(kTemporaryIncremental));
+  }
+}
+
+void Aof::rewrite_failed(const std::string& reason) {
+  log_warning("Background AOF rewrite failed: " + reason);
+  stats_.last_rewrite_ok = false;
+  ++stats_.consecutive_failures;
+  last_failure_ms_ = clock_.monotonic_ms();
+  discard_rewrite();
+}
+
+// History is deleted last: by now the manifest on disk does not need it.
+void Aof::delete_history() {
+  if (manifest_.history.empty() || config_.settings().aof_disable_auto_gc) return;
+  auto files = std::make_shared<std::vector<std::string>>();
+  for (const AofFile& file : manifest_.history) files->push_back(file.name);
+  auto work = [&env = env_, directory = directory_, files] {
+    std::erase_if(*files, [&](const std::string& name) {
+      const std::string file = directory + "/" + name;
+      return env.exists(file) && !env.remove(file).ok();
+    });
+  };
+  env_.run_in_background(std::move(work), [this, files, alive = alive_] {
+    if (!*alive) return;
+    std::erase_if(manifest_.history, [&](const AofFile& file) {
+      return std::find(files->begin(), files->end(), file.name) != files->end();
+    });
+    // Should this fail, the next start finds files in the manifest that are gone already.
+    if (lock_ == nullptr) return;
+    if (Status status = write_manifest(manifest_); !status.ok()) {
+      log_warning("Can't remove deleted files from the AOF manifest: " + status.error().message);
+    }
+  });
+}
+
+bool Aof::should_grow_rewrite() const {
+  const Settings& settings = config_.settings();
+  const uint64_t bytes = size();
+  if (state_ != State::kOn || settings.auto_aof_rewrite_percentage <= 0) return false;
+  if (bytes <= static_cast<uint64_t>(settings.auto_aof_rewrite_min_size)) return false;
+  const uint64_t base = std::max<uint64_t>(stats_.base_size, 1);
+  const uint64_t growth = bytes > base ? (bytes - base) * 100 / base : 0;
+  return growth >= static_cast<uint64_t>(settings.auto_aof_rewrite_percentage);
+}
+
+bool Aof::rewrite_throttled() const {
+  if (stats_.consecutive_failures < kFailuresBeforeDelay) return false;
+  const uint64_t doublings =
+      std::min<uint64_t>(stats_.consecutive_failures - kFailuresBeforeDelay, 6);
+  const int64_t delay = std::min(kFirstDelayMs << doublings, kMaxDelayMs);
+  return clock_.monotonic_ms() - last_failure_ms_ < delay;
+}
+
+void Aof::cron() {
+  if (host_.child_active()) return;
+  const bool must_replace = writer_.sync_failed() && writer_.last_status().ok();
+  const bool wanted = state_ == State::kStarting || must_replace || should_grow_rewrite();
+  if (!rewrite_scheduled_ && (!wanted || rewrite_throttled())) return;
+  if (Status status = begin_rewrite(); !status.ok()) rewrite_failed(status.error().message);
+}
+
+void Aof::reset_stats() {
+  stats_.rewrites = 0;
+  writer_.reset_stats();
+}
+
+}  // namespace tandem

@@ -1,0 +1,94 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "persistence/held_replies.h"
+#include "server/base/clock.h"
+#include "server/base/config.h"
+#include "server/base/env.h"
+#include "server/base/result.h"
+#include "server/exec/executor.h"
+
+namespace tandem {
+
+// Brings the stream of effects into the AOF's current file: buffers what a turn of the loop
+// produced, writes it at the turn's end, and makes it durable as `appendfsync` says, off the loop.
+// What fails is kept and tried again.
+class AofWriter {
+ public:
+  AofWriter(Config& config, Env& env, Clock& clock, Executor& executor);
+  ~AofWriter();
+  AofWriter(const AofWriter&) = delete;
+  AofWriter& operator=(const AofWriter&) = delete;
+
+  // Asked when everything buffered has been written; the answer is synced_mark() once that is
+  // durable.
+  std::function<uint64_t()> stream_position = [] { return uint64_t{0}; };
+
+  // Goes on at the end of `file`. Everything buffered so far belongs to the file before it, which
+  // must have taken it (flush()); it is made durable and closed in the background.
+  void switch_to(std::unique_ptr<WritableFile> file);
+  // Drops the file and what is buffered.
+  void close();
+  bool is_open() const { return file_ != nullptr; }
+
+  void append(std::string_view bytes) { buffer_.append(bytes); }
+  // At the end of a turn of the loop, and from cron. `child_active`: no-appendfsync-on-rewrite
+  // applies.
+  void end_of_turn(bool child_active);
+  // Writes everything that is buffered.
+  Status flush();
+  // flush(), and all of it is durable when this returns. Releases every held reply.
+  Status sync_now();
+
+  // Why writing or syncing fails at present; ok when it does not.
+  const Status& last_status() const { return last_status_; }
+  // A sync of this file failed. What it was to make durable may be lost even though a later sync
+  // succeeds, so the file has to be replaced by a rewrite.
+  bool sync_failed() const { return sync_failed_; }
+  uint64_t bytes_written() const { return file_bytes_; }  // to the current file
+  size_t buffered() const { return buffer_.size(); }
+  bool sync_running() const { return sync_running_; }
+  uint64_t delayed_syncs() const { return delayed_syncs_; }
+  void reset_stats() { delayed_syncs_ = 0; }
+  uint64_t synced_mark() const { return synced_mark_; }
+
+ private:
+  bool must_postpone();
+  void start_sync();
+  void sync_done(const Status& status, uint64_t position, uint64_t mark);
+  void failed(const Status& status);
+  void succeeded();
+  void retry();
+
+  Config& config_;
+  Env& env_;
+  Clock& clock_;
+  HeldReplies held_;
+  // Shared with a sync that is under way in the background.
+  std::shared_ptr<WritableFile> file_;
+  std::string buffer_;
+
+  // Positions in the stream of bytes, counted over all files since the start.
+  uint64_t written_ = 0;
+  uint64_t synced_ = 0;
+  uint64_t written_mark_ = 0;
+  uint64_t synced_mark_ = 0;
+  uint64_t file_bytes_ = 0;
+
+  bool sync_running_ = false;
+  bool sync_failed_ = false;
+  int64_t last_sync_ms_ = 0;
+  int64_t postponed_since_ms_ = -1;
+  int64_t last_retry_ms_ = 0;
+  uint64_t delayed_syncs_ = 0;
+  Status last_status_;
+  // Background jobs may end after this object: they look here first.
+  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+};
+
+}  // namespace tandem
