@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "persistence/persistence.h"
+#include "replication/handshake.h"
 #include "replication/history.h"
 #include "replication/info.h"
 #include "server/base/clock.h"
@@ -23,20 +24,6 @@ class FullSync;
 class PrimaryConnection;
 class ReplicaSet;
 class WaitingClients;
-
-// What a replica, or a tool that wants a snapshot, has said with REPLCONF before it asks for data.
-struct ReplicaHandshake {
-  int listening_port = 0;
-  std::string ip_address;  // empty: the address it connects from
-  bool capa_eof = false;
-  bool capa_psync2 = false;
-  bool version_given = false;  // without one it is a Redis 7.0, which reads RDB version 10
-  bool rdb_only = false;       // a snapshot and no stream
-  bool exclude_keys = false;   // rdb-filter-only
-  bool exclude_functions = false;
-
-  bool filtered() const { return exclude_keys || exclude_functions; }
-};
 
 // A pipe through which a child process sends a snapshot. The caller closes both ends.
 struct TransferPipe {

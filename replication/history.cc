@@ -1,0 +1,118 @@
+#include "replication/history.h"
+
+#include <algorithm>
+#include <cassert>
+#include <utility>
+
+namespace tandem {
+
+namespace {
+
+constexpr size_t kIdLength = 40;
+constexpr size_t kSmallestBlock = 1024;
+constexpr size_t kLargestBlock = 64 * 1024;
+constexpr uint64_t kBlocksWanted = 16;
+
+}  // namespace
+
+Backlog::Backlog(uint64_t offset, uint64_t wanted_bytes)
+    : wanted_(wanted_bytes),
+      block_bytes_(std::clamp<size_t>(wanted_bytes / kBlocksWanted, kSmallestBlock, kLargestBlock)),
+      end_(offset + 1) {}
+
+void Backlog::append(std::string_view bytes) {
+  end_ += bytes.size();
+  length_ += bytes.size();
+  while (!bytes.empty()) {
+    if (blocks_.empty() || blocks_.back().size() >= block_bytes_) {
+      blocks_.emplace_back().reserve(block_bytes_);
+    }
+    const std::string_view piece = bytes.substr(0, block_bytes_ - blocks_.back().size());
+    blocks_.back().append(piece);
+    bytes.remove_prefix(piece.size());
+    trim();
+  }
+}
+
+void Backlog::resize(uint64_t wanted_bytes) {
+  wanted_ = wanted_bytes;
+  trim();
+}
+
+void Backlog::trim() {
+  // Bytes that are still being appended count as stored: what is kept then is too long by them, not
+  // too short.
+  while (blocks_.size() > 1 && length_ - blocks_.front().size() >= wanted_) {
+    length_ -= blocks_.front().size();
+    blocks_.pop_front();
+  }
+}
+
+void Backlog::copy_from(uint64_t offset, OutputBuffer* out) const {
+  assert(can_serve_from(offset));
+  uint64_t skip = offset - first_offset();
+  for (const std::string& block : blocks_) {
+    if (skip >= block.size()) {
+      skip -= block.size();
+      continue;
+    }
+    out->append(std::string_view(block).substr(static_cast<size_t>(skip)));
+    skip = 0;
+  }
+}
+
+ReplicationHistory::ReplicationHistory(Random* random) : random_(random) { change_id(); }
+
+void ReplicationHistory::append(std::string_view bytes) {
+  offset_ += bytes.size();
+  if (backlog_) backlog_->append(bytes);
+}
+
+void ReplicationHistory::change_id() {
+  id_ = random_->hex(kIdLength);
+  forget_previous();
+}
+
+void ReplicationHistory::forget_previous() {
+  previous_id_.assign(kIdLength, '0');
+  second_offset_ = -1;
+}
+
+void ReplicationHistory::branch(std::string new_id) {
+  previous_id_ = std::exchange(id_, std::move(new_id));
+  second_offset_ = static_cast<int64_t>(offset_) + 1;
+}
+
+void ReplicationHistory::branch() { branch(random_->hex(kIdLength)); }
+
+void ReplicationHistory::adopt(std::string id, uint64_t offset) {
+  id_ = std::move(id);
+  offset_ = offset;
+  forget_previous();
+  backlog_.reset();
+}
+
+void ReplicationHistory::continue_from(std::string id, uint64_t offset) {
+  previous_id_ = std::move(id);
+  offset_ = offset;
+  second_offset_ = static_cast<int64_t>(offset) + 1;
+}
+
+void ReplicationHistory::ensure_backlog(uint64_t wanted_bytes, bool new_history) {
+  if (backlog_) return;
+  if (new_history) {
+    // While there was no backlog writes were not counted: whoever knows the old id and offset must
+    // not take them for this state.
+    change_id();
+    ++offset_;
+  }
+  backlog_.emplace(offset_, wanted_bytes);
+}
+
+bool ReplicationHistory::can_resume(std::string_view id, int64_t offset) const {
+  if (offset < 0 || !backlog_) return false;
+  const bool same = id == id_ || (id == previous_id_ && offset <= second_offset_);
+  return same && backlog_->can_serve_from(static_cast<uint64_t>(offset));
+}
+
+}  // namespace tandem

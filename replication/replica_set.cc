@@ -1,0 +1,157 @@
+#include "replication/replica_set.h"
+
+#include "server/base/log.h"
+
+namespace tandem {
+
+std::string Replica::ip() const {
+  if (!handshake.ip_address.empty()) return handshake.ip_address;
+  const std::string address = client->link()->peer_address();
+  std::string host = address.substr(0, address.rfind(':'));
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  return host;
+}
+
+std::string Replica::name() const {
+  if (handshake.listening_port != 0) {
+    return ip() + ":" + std::to_string(handshake.listening_port);
+  }
+  return ip() + ":<unknown-replica-port>";
+}
+
+Replica& ReplicaSet::add(Client& client, const ReplicaHandshake& handshake) {
+  client.set_kind(ClientKind::kReplica);
+  Replica& replica = replicas_[client.id];
+  replica.client = &client;
+  replica.handshake = handshake;
+  replica.heard_ms = replica.progress_ms = clock_.monotonic_ms();
+  return replica;
+}
+
+Replica* ReplicaSet::find(const Client& client) {
+  const auto found = replicas_.find(client.id);
+  return found == replicas_.end() ? nullptr : &found->second;
+}
+
+void ReplicaSet::feed(std::string_view bytes) {
+  for (auto& [id, replica] : replicas_) {
+    if (replica.state == Replica::State::kOnline) send(replica, bytes);
+  }
+}
+
+void ReplicaSet::send(Replica& replica, std::string_view bytes) {
+  send_snapshot(replica, bytes);
+  if (replica.client->link() != nullptr && !replica.client->closing()) {
+    executor_.check_output_limit(*replica.client);
+  }
+}
+
+void ReplicaSet::send_snapshot(Replica& replica, std::string_view bytes) {
+  Client& client = *replica.client;
+  if (client.closing() || client.link() == nullptr) return;
+  client.link()->output().append(bytes);
+  client.link()->schedule_flush();
+  client.bytes_out += bytes.size();
+  executor_.stats().bytes_out += bytes.size();
+}
+
+void ReplicaSet::set_online(Replica& replica) {
+  replica.state = Replica::State::kOnline;
+  heard_from(replica);
+  log_notice("Synchronization with replica " + replica.name() + " succeeded");
+}
+
+void ReplicaSet::heard_from(Replica& replica) { replica.heard_ms = clock_.monotonic_ms(); }
+
+int64_t ReplicaSet::count_acknowledged(uint64_t offset) const {
+  int64_t count = 0;
+  for (const auto& [id, replica] : replicas_) {
+    if (replica.state == Replica::State::kOnline && replica.acknowledged >= offset) ++count;
+  }
+  return count;
+}
+
+int64_t ReplicaSet::count_good() const {
+  const int64_t max_lag_ms = config_.settings().min_replicas_max_lag * 1000;
+  const int64_t now_ms = clock_.monotonic_ms();
+  int64_t count = 0;
+  for (const auto& [id, replica] : replicas_) {
+    // Lag is told in whole seconds: one that is just being heard from again is still good.
+    const int64_t lag_ms = (now_ms - replica.heard_ms) / 1000 * 1000;
+    if (replica.state == Replica::State::kOnline && lag_ms <= max_lag_ms) ++count;
+  }
+  return count;
+}
+
+std::vector<ReplicaInfo> ReplicaSet::info() const {
+  std::vector<ReplicaInfo> all;
+  for (const auto& [id, replica] : replicas_) {
+    if (replica.client->link() == nullptr) continue;
+    ReplicaInfo& info = all.emplace_back();
+    info.ip = replica.ip();
+    info.port = replica.handshake.listening_port;
+    info.offset = replica.acknowledged;
+    switch (replica.state) {
+      case Replica::State::kWaitsForStart:
+      case Replica::State::kWaitsForEnd:
+        info.state = "wait_bgsave";
+        break;
+      case Replica::State::kReceives:
+        info.state = "send_bulk";
+        break;
+      case Replica::State::kLoads:
+      case Replica::State::kOnline:
+        info.state = "online";
+        info.lag_s = (clock_.monotonic_ms() - replica.heard_ms) / 1000;
+        break;
+    }
+  }
+  return all;
+}
+
+bool ReplicaSet::timed_out(Replica& replica) {
+  const int64_t now_ms = clock_.monotonic_ms();
+  const size_t waiting = replica.client->link()->output().size();
+  // Line feeds, by which a loading replica says that it is alive, are no requests: only their
+  // number is seen.
+  if (replica.client->bytes_in != replica.input_seen) replica.heard_ms = now_ms;
+  const uint64_t sent = replica.client->bytes_out - waiting;
+  if (waiting == 0 || sent != replica.sent_seen) replica.progress_ms = now_ms;
+  replica.input_seen = replica.client->bytes_in;
+  replica.sent_seen = sent;
+  const int64_t timeout_ms = config_.settings().repl_timeout * 1000;
+  switch (replica.state) {
+    case Replica::State::kWaitsForStart:
+    case Replica::State::kWaitsForEnd:
+      return false;
+    case Replica::State::kReceives:
+      return now_ms - replica.progress_ms > timeout_ms;
+    case Replica::State::kLoads:
+    case Replica::State::kOnline:
+      return now_ms - replica.heard_ms > timeout_ms;
+  }
+  return false;
+}
+
+void ReplicaSet::cron() {
+  for (auto& [id, replica] : replicas_) {
+    if (replica.client->closing() || replica.client->link() == nullptr) continue;
+    if (timed_out(replica)) {
+      const bool streaming = replica.state == Replica::State::kOnline;
+      log_warning("Disconnecting timedout replica (" +
+                  std::string(streaming ? "streaming sync" : "full sync") +
+                  "): " + replica.name());
+      replica.client->close_now();
+    } else if (replica.state == Replica::State::kWaitsForStart ||
+               replica.state == Replica::State::kWaitsForEnd) {
+      // Keeps its own timeout from ending the connection before the snapshot begins.
+      send_snapshot(replica, "\n");
+    }
+  }
+}
+
+void ReplicaSet::close_all() {
+  for (auto& [id, replica] : replicas_) replica.client->close_now();
+}
+
+}  // namespace tandem

@@ -1,0 +1,72 @@
+#include "replication/waiting_clients.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace tandem {
+
+WaitingClients::~WaitingClients() {
+  for (const Waiting& waiting : waiting_) loop_.cancel(waiting.timer);
+}
+
+void WaitingClients::add(Client& client, uint64_t offset, int64_t replicas, int64_t timeout_ms) {
+  TimerId timer = 0;
+  if (timeout_ms > 0) {
+    timer = loop_.after(static_cast<uint64_t>(timeout_ms),
+                        [this, id = client.id] { timed_out(id); });
+  }
+  waiting_.push_back({client.id, offset, replicas, timer});
+  client.block();
+}
+
+void WaitingClients::acknowledged() {
+  const auto satisfied = [this](const Waiting& waiting) {
+    return count_(waiting.offset) >= waiting.replicas;
+  };
+  const auto first = std::stable_partition(
+      waiting_.begin(), waiting_.end(),
+      [&satisfied](const Waiting& waiting) { return !satisfied(waiting); });
+  const std::vector<Waiting> done(first, waiting_.end());
+  waiting_.erase(first, waiting_.end());
+  for (const Waiting& waiting : done) answer(waiting);
+}
+
+void WaitingClients::timed_out(uint64_t client_id) {
+  const auto found =
+      std::find_if(waiting_.begin(), waiting_.end(), [client_id](const Waiting& waiting) {
+        return waiting.client_id == client_id;
+      });
+  if (found == waiting_.end()) return;
+  Waiting waiting = *found;
+  waiting.timer = 0;
+  waiting_.erase(found);
+  answer(waiting);
+}
+
+void WaitingClients::answer(const Waiting& waiting) {
+  loop_.cancel(waiting.timer);
+  Client* client = executor_.find_client(waiting.client_id);
+  if (client == nullptr) return;
+  client->reply().integer(count_(waiting.offset));
+  client->resume();
+}
+
+void WaitingClients::client_closed(const Client& client) {
+  std::erase_if(waiting_, [this, &client](const Waiting& waiting) {
+    if (waiting.client_id != client.id) return false;
+    loop_.cancel(waiting.timer);
+    return true;
+  });
+}
+
+void WaitingClients::refuse_all(std::string_view error) {
+  for (const Waiting& waiting : std::exchange(waiting_, {})) {
+    loop_.cancel(waiting.timer);
+    Client* client = executor_.find_client(waiting.client_id);
+    if (client == nullptr) continue;
+    client->reply().error(error);
+    client->close_after_reply();
+  }
+}
+
+}  // namespace tandem
