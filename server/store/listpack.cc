@@ -270,12 +270,19 @@ Listpack::Position Listpack::find(std::string_view value, Position from, uint32_
   if (from == kNone) return kNone;
   // What an integer entry must equal; parsed once, and only for a value that can be a number.
   const std::optional<int64_t> integer = may_be_integer(value) ? parse_int64(value) : std::nullopt;
+  // Short strings are told apart by their first byte, which has their length, and by their last
+  // character: names that are alike tend to differ at the end.
+  const size_t size = value.size();
+  const uint8_t short_head = size < 64 ? static_cast<uint8_t>(kString6 | size) : kEndMark;
+  const char last = size > 0 ? value.back() : '\0';
   const uint8_t* entry = blob_.data() + from;
   for (;;) {
     const uint8_t head = *entry;
     if (head >= kString6 && head < kInteger13) {
-      const size_t size = head & 0x3Fu;
-      if (size == value.size() && std::memcmp(entry + 1, value.data(), size) == 0) break;
+      if (head == short_head && (size == 0 || (as_chars(entry)[size] == last &&
+                                               std::memcmp(entry + 1, value.data(), size) == 0))) {
+        break;
+      }
     } else {
       const Entry decoded = decode(entry);
       if (decoded.is_integer() ? integer == decoded.integer() : decoded.string() == value) break;
