@@ -88,7 +88,8 @@ class ScriptedServer:
         self.greet = greet
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self.accept, daemon=True).start()
+        self.acceptor = threading.Thread(target=self.accept, daemon=True)
+        self.acceptor.start()
 
     def accept(self):
         while True:
@@ -123,6 +124,8 @@ class ScriptedServer:
             link.close()
 
     def stop(self):
+        self.listener.shutdown(socket.SHUT_RDWR)  # wakes accept()
+        self.acceptor.join(TIMEOUT)
         self.listener.close()
 
 
