@@ -83,8 +83,6 @@ void Server::watch_configuration() {
     set_log_level(config_.settings().loglevel);
     return {};
   });
-  config_.on_change({"appendonly"},
-                    [this] { return persistence_.set_aof_enabled(config_.settings().appendonly); });
 }
 
 Status Server::start() {
