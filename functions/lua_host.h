@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <lua.hpp>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "functions/function_set.h"
 #include "functions/lua_allocator.h"
 #include "functions/lua_reply.h"
+#include "functions/lua_result.h"
 #include "server/exec/client.h"
 
 namespace tandem {
@@ -28,6 +30,7 @@ struct ScriptStopped {};
 struct ScriptRun {
   const Function* function = nullptr;
   const Call* call = nullptr;
+  uint64_t started_ticks = 0;
   int64_t started_us = 0;  // monotonic; set when the hook first looks at the clock
   bool wrote = false;      // ran a command that may write: cannot be killed any more
   bool busy = false;       // past busy-reply-threshold
@@ -91,7 +94,6 @@ class LuaHost {
   void serve_others(lua_State* lua, lua_Debug* where);
   [[noreturn]] void stop(lua_State* lua, lua_Debug* where, std::string message);
   void reply_with_error(const Function& function, Reply& reply);
-  std::string load_error();
 
   Executor& executor_;
   LuaAllocator allocator_;
@@ -99,6 +101,8 @@ class LuaHost {
   std::unique_ptr<Client> script_client_;
   CommandCache command_cache_;
   LuaReply reply_;
+  std::unique_ptr<LuaResultWriter> results_;
+  int base_top_ = 0;  // the stack's height when nothing runs
   std::vector<std::string_view> argument_views_;
   ScriptRun* run_ = nullptr;
   LibraryLoad* load_ = nullptr;

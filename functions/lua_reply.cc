@@ -49,8 +49,6 @@ void LuaReply::error(std::string_view text) {
   lua_createtable(lua_, 0, 4);
   lua_pushlstring(lua_, text.data(), text.size());
   lua_setfield(lua_, -2, "err");
-  lua_pushboolean(lua_, 1);
-  lua_setfield(lua_, -2, "ignore_error_stats_update");
   value_done();
 }
 

@@ -1,0 +1,222 @@
+#include "functions/lua_host.h"
+
+#include <new>
+#include <utility>
+
+#include "functions/lua_result.h"
+#include "functions/lua_sandbox.h"
+#include "server/base/clock.h"
+#include "server/base/log.h"
+#include "server/base/strings.h"
+#include "server/exec/call.h"
+#include "server/exec/executor.h"
+
+namespace tandem {
+
+namespace {
+
+// The key under which the registry holds the host.
+const char kHostKey = 0;
+// What a stopped script leaves where a coroutine's error would be.
+const char kStoppedKey = 0;
+
+// Virtual machine instructions between two looks at the clock: well under a millisecond.
+constexpr int kHookInstructions = 100'000;
+
+constexpr const char kChunkName[] = "@user_function";
+
+// Fixed slots of the main stack, below everything else: the error handler, then the writer's field
+// names.
+constexpr int kHandlerSlot = 1;
+
+void push_texts(lua_State* lua, std::span<const std::string_view> texts) {
+  lua_createtable(lua, static_cast<int>(texts.size()), 0);
+  int index = 0;
+  for (std::string_view text : texts) {
+    lua_pushlstring(lua, text.data(), text.size());
+    lua_rawseti(lua, -2, ++index);
+  }
+}
+
+std::string_view text_field(lua_State* lua, int table, const char* name) {
+  lua_pushstring(lua, name);
+  lua_rawget(lua, table < 0 ? table - 1 : table);
+  size_t length = 0;
+  const char* bytes = lua_tolstring(lua, -1, &length);
+  return bytes == nullptr ? std::string_view() : std::string_view(bytes, length);
+}
+
+// The failed command's error has been counted; passing it on as the function's own must not count it
+// twice, and whoever encodes the reply will.
+void forget_error(ExecutorStats& stats, std::string_view text) {
+  const auto found = stats.errors.find(text.substr(0, text.find(' ')));
+  if (found == stats.errors.end() || found->second == 0 || stats.total_error_replies == 0) return;
+  --found->second;
+  --stats.total_error_replies;
+}
+
+}  // namespace
+
+LuaHost::LuaHost(Executor& executor)
+    : executor_(executor),
+      script_client_(executor.make_internal_client(ClientKind::kInternal)) {
+  lua_ = lua_newstate(&LuaAllocator::reallocate, &allocator_);
+  if (lua_ == nullptr) throw std::bad_alloc();
+  lua_pushlightuserdata(lua_, const_cast<char*>(&kHostKey));
+  lua_pushlightuserdata(lua_, this);
+  lua_rawset(lua_, LUA_REGISTRYINDEX);
+  lua_pushlightuserdata(lua_, const_cast<char*>(&kStoppedKey));
+  lua_pushliteral(lua_, "script stopped");
+  lua_rawset(lua_, LUA_REGISTRYINDEX);
+  open_sandbox(lua_, *this);
+  lua_settop(lua_, 0);
+  lua_pushcfunction(lua_, describe_error);
+  results_ = std::make_unique<LuaResultWriter>(lua_);
+  base_top_ = lua_gettop(lua_);
+  lua_sethook(lua_, &LuaHost::hook, LUA_MASKCOUNT, kHookInstructions);
+}
+
+LuaHost::~LuaHost() { lua_close(lua_); }
+
+LuaHost& LuaHost::of(lua_State* lua) {
+  lua_pushlightuserdata(lua, const_cast<char*>(&kHostKey));
+  lua_rawget(lua, LUA_REGISTRYINDEX);
+  auto* host = static_cast<LuaHost*>(lua_touserdata(lua, -1));
+  lua_pop(lua, 1);
+  return *host;
+}
+
+Status LuaHost::run_library(LibraryLoad& load, std::string_view code) {
+  const auto fail = [](std::string message) {
+    return make_error(ErrorKind::kInvalid, std::move(message));
+  };
+  // The code starts with a line break: precompiled code cannot get in here.
+  if (luaL_loadbuffer(lua_, code.data(), code.size(), kChunkName) != 0) {
+    std::string reason = lua_tostring(lua_, -1);
+    lua_settop(lua_, base_top_);
+    return fail("Error compiling function: " + reason);
+  }
+  load_ = &load;
+  if (load.limit_us > 0) load.deadline_us = executor_.clock().monotonic_us() + load.limit_us;
+  show_globals(lua_, GlobalsView::kLoad);
+  const int status = lua_pcall(lua_, 0, 0, kHandlerSlot);
+  show_globals(lua_, GlobalsView::kCall);
+  load_ = nullptr;
+  if (status == 0) {
+    lua_settop(lua_, base_top_);
+    return {};
+  }
+  std::string reason = std::exchange(stop_message_, {});
+  if (reason.empty() && lua_istable(lua_, -1)) reason = text_field(lua_, -1, "err");
+  lua_settop(lua_, base_top_);
+  if (reason.empty()) reason = "ERR unknown error";
+  return fail("Error registering functions: " + reason);
+}
+
+void LuaHost::run_function(ScriptRun& run, std::span<const std::string_view> keys,
+                           std::span<const std::string_view> args, Reply& reply) {
+  struct Finish {
+    LuaHost& host;
+    ~Finish() {
+      if (host.run_->busy) host.executor_.state().busy.clear();
+      host.run_ = nullptr;
+      host.stop_message_.clear();
+      lua_settop(host.lua_, host.base_top_);
+    }
+  } finish{*this};
+  run_ = &run;
+  protocol_ = 2;
+  script_client_->db = run.call->client.db;
+  lua_rawgeti(lua_, LUA_REGISTRYINDEX, run.function->callback);
+  push_texts(lua_, keys);
+  push_texts(lua_, args);
+  if (lua_pcall(lua_, 2, 1, kHandlerSlot) == 0) {
+    results_->write(reply, protocol_);
+  } else {
+    reply_with_error(*run.function, reply);
+  }
+}
+
+void LuaHost::release(int callback) { luaL_unref(lua_, LUA_REGISTRYINDEX, callback); }
+
+// The error that ended the function is on top of the stack.
+void LuaHost::reply_with_error(const Function& function, Reply& reply) {
+  std::string text;
+  std::string position;
+  bool counted = false;
+  if (stopped()) {
+    text = stop_message_;
+    position = stop_position_;
+  } else if (lua_istable(lua_, -1)) {
+    const int error = lua_gettop(lua_);
+    text = text_field(lua_, error, "err");
+    const std::string_view source = text_field(lua_, error, "source");
+    const std::string_view line = text_field(lua_, error, "line");
+    if (!source.empty() && !line.empty()) {
+      position.append(source).append(":").append(line);
+    }
+    lua_pushliteral(lua_, "ignore_error_stats_update");
+    lua_rawget(lua_, error);
+    counted = lua_toboolean(lua_, -1) != 0;
+    if (text.empty()) text = "ERR unknown error";
+  } else {
+    const char* reason = lua_tostring(lua_, -1);
+    text = "ERR Error running script " + function.name + ", " +
+           (reason != nullptr ? reason : "execution failure");
+  }
+  if (!position.empty()) text += " script: " + function.name + ", on " + position + ".";
+  if (counted) forget_error(executor_.stats(), text);
+  reply.error(text);
+}
+
+void LuaHost::hook(lua_State* lua, lua_Debug* where) { of(lua).on_hook(lua, where); }
+
+void LuaHost::on_hook(lua_State* lua, lua_Debug* where) {
+  if (stopped()) stop(lua, where, stop_message_);
+  if (load_ != nullptr) {
+    if (load_->deadline_us != 0 && executor_.clock().monotonic_us() > load_->deadline_us) {
+      stop(lua, where, "ERR FUNCTION LOAD timeout");
+    }
+    return;
+  }
+  const int64_t threshold_ms = executor_.config().settings().busy_reply_threshold;
+  if (run_ == nullptr || threshold_ms <= 0) return;
+  const int64_t now_us = executor_.clock().monotonic_us();
+  if (run_->started_us == 0) {
+    const uint64_t ticks = tick_count() - run_->started_ticks;
+    run_->started_us = now_us - static_cast<int64_t>(ticks / ticks_per_us());
+  }
+  if (now_us - run_->started_us >= threshold_ms * 1000) serve_others(lua, where);
+}
+
+void LuaHost::serve_others(lua_State* lua, lua_Debug* where) {
+  if (!run_->busy) {
+    run_->busy = true;
+    run_->shown_command.assign(run_->call->args.begin(), run_->call->args.end());
+    executor_.state().busy =
+        "BUSY Redis is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE.";
+    log_warning("Slow script detected: still in execution after " +
+                std::to_string(executor_.config().settings().busy_reply_threshold) +
+                " milliseconds. You can try killing the script using the FUNCTION KILL command. "
+                "Script name is: " +
+                run_->function->name + ".");
+  }
+  if (executor_.serve_while_busy) executor_.serve_while_busy();
+  if (run_->kill) stop(lua, where, "ERR Script killed by user with SCRIPT KILL...");
+}
+
+void LuaHost::stop(lua_State* lua, lua_Debug* where, std::string message) {
+  if (!stopped()) {
+    stop_message_ = std::move(message);
+    lua_getinfo(lua, "Sl", where);
+    stop_position_ = std::string(where->source) + ":" + std::to_string(where->currentline);
+  }
+  // A coroutine that ends by an exception hands over whatever the slot above its stack's top holds
+  // as its error value: let that be a live string.
+  lua_pushlightuserdata(lua, const_cast<char*>(&kStoppedKey));
+  lua_rawget(lua, LUA_REGISTRYINDEX);
+  lua_pop(lua, 1);
+  throw ScriptStopped{};
+}
+
+}  // namespace tandem

@@ -1,0 +1,303 @@
+#include "functions/server_api.h"
+
+#include <array>
+#include <charconv>
+#include <cmath>
+#include <cstdio>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "functions/lua_host.h"
+#include "functions/lua_sandbox.h"
+#include "functions/registration.h"
+#include "server/base/digest.h"
+#include "server/base/log.h"
+#include "server/base/numbers.h"
+#include "server/base/version.h"
+#include "server/exec/executor.h"
+
+namespace tandem {
+
+namespace {
+
+// Numbers among a command's arguments as text: the first few in place, the rest allocated.
+class NumberScratch {
+ public:
+  // Integers in full, other numbers with 17 significant digits.
+  std::string_view format(lua_Number number) {
+    constexpr lua_Number kIntegerBound = 4611686018427387904.0;  // exactly converted below it
+    std::span<char> out = next();
+    if (number >= -kIntegerBound && number <= kIntegerBound) {
+      const auto integer = static_cast<int64_t>(number);
+      if (static_cast<lua_Number>(integer) == number) return format_int64(integer, out);
+    }
+    const int length = std::snprintf(out.data(), out.size(), "%.17g", number);
+    return {out.data(), static_cast<size_t>(length)};
+  }
+
+ private:
+  static constexpr size_t kBytes = 32;
+  static constexpr size_t kInPlace = 8;
+
+  std::span<char> next() {
+    if (used_ < kInPlace) return {in_place_ + kBytes * used_++, kBytes};
+    allocated_.push_back(std::make_unique<char[]>(kBytes));
+    return {allocated_.back().get(), kBytes};
+  }
+
+  char in_place_[kBytes * kInPlace];
+  size_t used_ = 0;
+  std::vector<std::unique_ptr<char[]>> allocated_;
+};
+
+LuaHost& host_upvalue(lua_State* lua) {
+  return *static_cast<LuaHost*>(lua_touserdata(lua, lua_upvalueindex(1)));
+}
+
+std::string_view text_at(lua_State* lua, int index) {
+  size_t length = 0;
+  const char* bytes = lua_tolstring(lua, index, &length);
+  return {bytes, length};
+}
+
+// The command for the arguments; null when there is none.
+Command* resolve(LuaHost& host, Args args) {
+  Command* command = host.command_cache().find(args[0]);
+  if (command == nullptr) {
+    command = host.executor().commands().find(args[0]);
+    if (command == nullptr) return nullptr;
+    host.command_cache().remember(args[0], command);
+  }
+  if (!command->subcommands.empty()) command = host.executor().commands().resolve(args);
+  return command->handler == nullptr ? nullptr : command;
+}
+
+// Why the running function may not run this command now; empty when it may. The text starts with
+// its code.
+std::string refusal(LuaHost& host, const ScriptRun& run, const Command& command, size_t arg_count) {
+  if (!command.accepts_arg_count(arg_count)) {
+    return "ERR Wrong number of args calling command from script";
+  }
+  if (command.is(kNoScript)) return "ERR This Redis command is not allowed from script";
+  Executor& executor = host.executor();
+  const DispatchState& state = executor.state();
+  if (state.is_replica && !state.primary_link_up && !command.is(kStale) &&
+      !executor.config().settings().replica_serve_stale_data) {
+    return "ERR Can not execute the command on a stale replica";
+  }
+  if (command.is(kWrite | kMayReplicate) && run.function->is(kNoWrites)) {
+    return "ERR Write commands are not allowed from read-only scripts.";
+  }
+  // A function that has written goes on to its end: half of its writes would be worse than all.
+  if (run.wrote) return {};
+  std::string refused = executor.refusal(host.script_client(), command);
+  if (run.function->is(kAllowOom) && refused.starts_with("OOM ")) return {};
+  return refused;
+}
+
+// server.call and server.pcall: leaves the command's reply, or an error table, on the stack and
+// returns whether it is an error.
+bool run_command(lua_State* lua, LuaHost& host) {
+  const int count = lua_gettop(lua);
+  if (count == 0) {
+    push_error(lua, "ERR Please specify at least one argument for this call");
+    return true;
+  }
+  ScriptRun* run = host.run();
+  if (run == nullptr) {
+    push_error(lua, "ERR server.call can only be called inside a function");
+    return true;
+  }
+  NumberScratch numbers;
+  std::vector<std::string_view>& views = host.argument_views();
+  views.clear();
+  for (int i = 1; i <= count; ++i) {
+    switch (lua_type(lua, i)) {
+      case LUA_TSTRING:
+        views.push_back(text_at(lua, i));
+        break;
+      case LUA_TNUMBER:
+        views.push_back(numbers.format(lua_tonumber(lua, i)));
+        break;
+      default:
+        push_error(lua, "ERR Command arguments must be strings or integers");
+        return true;
+    }
+  }
+  const Args args(views);
+  Command* command = resolve(host, args);
+  if (command == nullptr) {
+    push_error(lua, "ERR Unknown command called from script");
+    return true;
+  }
+  const std::string refused = refusal(host, *run, *command, args.size());
+  if (!refused.empty()) {
+    ++command->stats.rejected;
+    push_error(lua, refused.c_str());
+    return true;
+  }
+  if (command->is(kWrite)) run->wrote = true;
+  LuaReply& reply = host.reply();
+  reply.begin(lua, host.protocol());
+  host.executor().call(host.script_client(), *command, args, reply);
+  return reply.is_error();
+}
+
+// The error on top of the stack is one that a command or its refusal made: it counts here, and not
+// again when the function passes it on.
+void count_command_error(lua_State* lua, LuaHost& host) {
+  lua_getfield(lua, -1, "err");
+  host.executor().on_error_reply(text_at(lua, -1));
+  lua_pop(lua, 1);
+  lua_pushboolean(lua, 1);
+  lua_setfield(lua, -2, "ignore_error_stats_update");
+}
+
+int api_call(lua_State* lua) {
+  LuaHost& host = host_upvalue(lua);
+  if (!run_command(lua, host)) return 1;
+  count_command_error(lua, host);
+  return lua_error(lua);
+}
+
+int api_pcall(lua_State* lua) {
+  LuaHost& host = host_upvalue(lua);
+  if (run_command(lua, host)) count_command_error(lua, host);
+  return 1;
+}
+
+constexpr const char kWrongArguments[] = "ERR wrong number or type of arguments";
+
+bool is_single_string(lua_State* lua) {
+  return lua_gettop(lua) == 1 && lua_type(lua, 1) == LUA_TSTRING;
+}
+
+// The text comes back as it was given, but for the '-' some write in front of the code.
+int api_error_reply(lua_State* lua) {
+  if (!is_single_string(lua)) {
+    push_error(lua, kWrongArguments);
+    return 1;
+  }
+  std::string_view text = text_at(lua, 1);
+  if (text.starts_with('-')) text.remove_prefix(1);
+  lua_createtable(lua, 0, 1);
+  lua_pushlstring(lua, text.data(), text.size());
+  lua_setfield(lua, -2, "err");
+  return 1;
+}
+
+int api_status_reply(lua_State* lua) {
+  if (!is_single_string(lua)) {
+    push_error(lua, kWrongArguments);
+    return 1;
+  }
+  lua_createtable(lua, 0, 1);
+  lua_pushvalue(lua, 1);
+  lua_setfield(lua, -2, "ok");
+  return 1;
+}
+
+int api_setresp(lua_State* lua) {
+  if (lua_gettop(lua) != 1) raise_error(lua, "ERR server.setresp() requires one argument.");
+  const lua_Number version = lua_tonumber(lua, 1);
+  if (version != 2 && version != 3) raise_error(lua, "ERR RESP version must be 2 or 3.");
+  host_upvalue(lua).set_protocol(static_cast<int>(version));
+  return 0;
+}
+
+int api_log(lua_State* lua) {
+  const int count = lua_gettop(lua);
+  if (count < 2) raise_error(lua, "ERR server.log() requires two arguments or more.");
+  if (lua_isnumber(lua, 1) == 0) {
+    raise_error(lua, "ERR First argument must be a number (log level).");
+  }
+  const lua_Number level = lua_tonumber(lua, 1);
+  if (!(level >= static_cast<int>(LogLevel::kDebug) &&
+        level <= static_cast<int>(LogLevel::kWarning))) {
+    raise_error(lua, "ERR Invalid log level.");
+  }
+  std::string message;
+  for (int i = 2; i <= count; ++i) {
+    if (lua_isstring(lua, i) == 0) continue;
+    if (i > 2) message += ' ';
+    message += text_at(lua, i);
+  }
+  log_line(static_cast<LogLevel>(static_cast<int>(level)), message);
+  return 0;
+}
+
+int api_sha1hex(lua_State* lua) {
+  if (lua_gettop(lua) != 1) raise_error(lua, "ERR wrong number of arguments");
+  size_t length = 0;
+  const char* bytes = luaL_checklstring(lua, 1, &length);
+  const std::string digest = sha1_hex({bytes, length});
+  lua_pushlstring(lua, digest.data(), digest.size());
+  return 1;
+}
+
+// In the table on top of the stack.
+void set_function(lua_State* lua, LuaHost& host, const char* name, lua_CFunction function) {
+  lua_pushlightuserdata(lua, &host);
+  lua_pushcclosure(lua, function, 1);
+  lua_setfield(lua, -2, name);
+}
+
+void set_text(lua_State* lua, const char* name, std::string_view text) {
+  lua_pushlstring(lua, text.data(), text.size());
+  lua_setfield(lua, -2, name);
+}
+
+void set_number(lua_State* lua, const char* name, int number) {
+  lua_pushinteger(lua, number);
+  lua_setfield(lua, -2, name);
+}
+
+// "7.2.4" as 0x00070204.
+int version_number(std::string_view version) {
+  int number = 0;
+  while (!version.empty()) {
+    const size_t length = std::min(version.find('.'), version.size());
+    int part = 0;
+    std::from_chars(version.data(), version.data() + length, part);
+    number = number << 8 | part;
+    version.remove_prefix(std::min(length + 1, version.size()));
+  }
+  return number;
+}
+
+// What the API has at any time.
+void set_common_fields(lua_State* lua, LuaHost& host) {
+  set_function(lua, host, "log", api_log);
+  set_number(lua, "LOG_DEBUG", static_cast<int>(LogLevel::kDebug));
+  set_number(lua, "LOG_VERBOSE", static_cast<int>(LogLevel::kVerbose));
+  set_number(lua, "LOG_NOTICE", static_cast<int>(LogLevel::kNotice));
+  set_number(lua, "LOG_WARNING", static_cast<int>(LogLevel::kWarning));
+  set_text(lua, "REDIS_VERSION", kRedisVersion);
+  set_number(lua, "REDIS_VERSION_NUM", version_number(kRedisVersion));
+  set_text(lua, "SERVER_NAME", "tandem");
+  set_text(lua, "SERVER_VERSION", kTandemVersion);
+  set_number(lua, "SERVER_VERSION_NUM", version_number(kTandemVersion));
+}
+
+}  // namespace
+
+void push_call_api(lua_State* lua, LuaHost& host) {
+  lua_newtable(lua);
+  set_common_fields(lua, host);
+  set_function(lua, host, "call", api_call);
+  set_function(lua, host, "pcall", api_pcall);
+  set_function(lua, host, "error_reply", api_error_reply);
+  set_function(lua, host, "status_reply", api_status_reply);
+  set_function(lua, host, "setresp", api_setresp);
+  set_function(lua, host, "sha1hex", api_sha1hex);
+}
+
+void push_load_api(lua_State* lua, LuaHost& host) {
+  lua_newtable(lua);
+  set_common_fields(lua, host);
+  set_function(lua, host, "register_function", register_function);
+}
+
+}  // namespace tandem
