@@ -41,7 +41,7 @@ std::string temporary_rdb_name() { return "temp-" + std::to_string(::getpid()) +
 Status save_rdb_file(Env& env, const std::string& directory, const std::string& temporary,
                      const std::string& name, const SnapshotSource& source,
                      const SnapshotOptions& options) {
-  return replace_file(env, directory, temporary_rdb_name(), name,
+  return replace_file(env, directory, temporary, name,
                       [&](ByteSink* sink) { return write_snapshot(sink, source, options); });
 }
 
