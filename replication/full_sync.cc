@@ -194,8 +194,7 @@ void FullSync::start(std::vector<Replica*> group) {
     return;
   }
   for (Replica* replica : transfer->replicas) {
-    replica->state =
-        transfer->diskless ? Replica::State::kReceives : Replica::State::kWaitsForEnd;
+    replica->state = transfer->diskless ? Replica::State::kReceives : Replica::State::kWaitsForEnd;
     announce(*transfer, *replica);
     if (transfer->diskless) {
       parts_.replicas.send_snapshot(*replica, "$EOF:" + transfer->mark + "\r\n");
@@ -241,20 +240,20 @@ Status FullSync::fork_into_pipe(Transfer* transfer, SnapshotSource source,
     return forked;
   }
   transfer->mark = parts_.random.hex(kMarkLength);
-  transfer->pipe = parts_.loop.read_pipe(
-      pipe.read_fd, [this, id](std::string_view piece) { relay(id, piece); });
+  transfer->pipe =
+      parts_.loop.read_pipe(pipe.read_fd, [this, id](std::string_view piece) { relay(id, piece); });
   return {};
 }
 
 Status FullSync::fork_into_file(Transfer* transfer, SnapshotSource source,
                                 SnapshotOptions options) {
   const std::string directory = parts_.config.settings().dir;
-  const std::string name = "temp-sync-" + std::to_string(getpid()) + "-" +
-                           std::to_string(transfer->id) + ".rdb";
+  const std::string name =
+      "temp-sync-" + std::to_string(getpid()) + "-" + std::to_string(transfer->id) + ".rdb";
   transfer->file_path = join_path(directory, name);
   transfer->pipe_ended = true;
   auto body = [env = &parts_.env, directory, name, source = std::move(source), options] {
-    return report(save_rdb_file(*env, directory, name, source, options));
+    return report(save_rdb_file(*env, directory, name + ".part", name, source, options));
   };
   return parts_.persistence.fork_child(
       ChildPurpose::kReplication, std::move(body),
@@ -323,8 +322,7 @@ void FullSync::finish_pipe(Transfer& transfer) {
 // The replica has been given the whole snapshot.
 void FullSync::sent(Transfer& transfer, Replica& replica) {
   if (replica.handshake.rdb_only) {
-    log_notice("RDB transfer completed, rdb only replica (" + replica.name() +
-               ") is disconnected");
+    log_notice("RDB transfer completed, rdb only replica (" + replica.name() + ") is disconnected");
     leave(transfer, replica);
     replica.state = Replica::State::kLoads;
     replica.client->close_after_reply();
@@ -365,8 +363,7 @@ void FullSync::open_file(Transfer& transfer) {
   for (Replica* replica : transfer.replicas) {
     replica->state = Replica::State::kReceives;
     transfer.positions[replica] = 0;
-    parts_.replicas.send_snapshot(*replica,
-                                  "$" + std::to_string(transfer.file->size()) + "\r\n");
+    parts_.replicas.send_snapshot(*replica, "$" + std::to_string(transfer.file->size()) + "\r\n");
   }
   schedule_pump();
 }
@@ -389,8 +386,8 @@ bool FullSync::send_file_to(Transfer& transfer, Replica& replica, uint64_t* posi
   while (*position < transfer.file->size() && client.link()->output().size() < kLowWater) {
     const Result<size_t> count = transfer.file->read(*position, piece.data(), piece.size());
     if (!count.ok() || count.value() == 0) {
-      fail(transfer, count.ok() ? "the snapshot file has become shorter"
-                                : count.error().to_string());
+      fail(transfer,
+           count.ok() ? "the snapshot file has become shorter" : count.error().to_string());
       return false;
     }
     parts_.replicas.send_snapshot(replica, std::string_view(piece).substr(0, count.value()));

@@ -45,7 +45,7 @@ struct ReplicationInfo {
   bool read_only = true;
   bool announced = true;
 
-  // Of both.
+  // Of either role.
   std::vector<ReplicaInfo> replicas;
   int64_t replicas_waiting_psync = 0;
   std::optional<int64_t> good_replicas;  // with min-replicas-to-write

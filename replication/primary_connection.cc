@@ -103,12 +103,12 @@ void PrimaryConnection::connect() {
   set_state(State::kConnecting);
   last_io_ms_ = parts_.clock.monotonic_ms();
   const uint64_t attempt = ++attempt_;
-  parts_.loop.connect(settings.replicaof_host, static_cast<int>(settings.replicaof_port),
-                      [this, attempt, alive = std::weak_ptr<char>(alive_)](
-                          Result<std::unique_ptr<Link>> link) {
-                        if (alive.expired() || attempt != attempt_) return;
-                        connected(std::move(link));
-                      });
+  parts_.loop.connect(
+      settings.replicaof_host, static_cast<int>(settings.replicaof_port),
+      [this, attempt, alive = std::weak_ptr<char>(alive_)](Result<std::unique_ptr<Link>> link) {
+        if (alive.expired() || attempt != attempt_) return;
+        connected(std::move(link));
+      });
   log_notice("MASTER <-> REPLICA sync started");
 }
 
@@ -175,6 +175,7 @@ size_t PrimaryConnection::on_input(std::string_view input) {
     if (step == 0 && state_ == before) break;
     if (session_ == nullptr || session_->client != client || state_ == State::kLoads) break;
   }
+  bytes_in_ += taken;
   client->bytes_in += taken;
   parts_.executor.stats().bytes_in += taken;
   return taken;
@@ -339,8 +340,8 @@ void PrimaryConnection::acknowledge() {
   acknowledge_wanted_ = false;
   const std::string offset = std::to_string(parts_.history.offset());
   if (parts_.persistence.aof_enabled()) {
-    send(encode_request({"REPLCONF", "ACK", offset, "FACK",
-                         std::to_string(parts_.persistence.synced_position())}));
+    send(encode_request(
+        {"REPLCONF", "ACK", offset, "FACK", std::to_string(parts_.persistence.synced_position())}));
   } else {
     send(encode_request({"REPLCONF", "ACK", offset}));
   }
@@ -357,8 +358,8 @@ void PrimaryConnection::on_closed(std::string_view reason) {
 }
 
 void PrimaryConnection::cron() {
-  const bool silent = parts_.clock.monotonic_ms() - last_io_ms_ >
-                      parts_.config.settings().repl_timeout * 1000;
+  const bool silent =
+      parts_.clock.monotonic_ms() - last_io_ms_ > parts_.config.settings().repl_timeout * 1000;
   switch (state_) {
     case State::kNone:
       return;

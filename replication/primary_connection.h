@@ -62,6 +62,8 @@ class PrimaryConnection {
   int stream_db() const { return applier_.db(); }
   void set_stream_db(int db) { applier_.set_db(db); }
   void describe(ReplicationInfo* info) const;
+  // Bytes received from primaries since the start.
+  uint64_t bytes_in() const { return bytes_in_; }
 
  private:
   enum class State : uint8_t {
@@ -108,6 +110,7 @@ class PrimaryConnection {
   int64_t last_io_ms_ = 0;
   int64_t down_since_ms_ = -1;
   bool acknowledge_wanted_ = false;
+  uint64_t bytes_in_ = 0;
 
   std::optional<PrimaryHandshake> handshake_;
   std::string sync_id_;  // of the full sync under way

@@ -56,13 +56,11 @@ PrimaryHandshake::Outcome PrimaryHandshake::on_pong(std::string_view line) {
 std::string PrimaryHandshake::options_requests() {
   std::string send;
   if (!options_.password.empty()) {
-    send += options_.user.empty()
-                ? encode_request({kAuth, options_.password})
-                : encode_request({kAuth, options_.user, options_.password});
+    send += options_.user.empty() ? encode_request({kAuth, options_.password})
+                                  : encode_request({kAuth, options_.user, options_.password});
     unanswered_.emplace_back(kAuth);
   }
-  send += encode_request(
-      {"REPLCONF", "listening-port", std::to_string(options_.listening_port)});
+  send += encode_request({"REPLCONF", "listening-port", std::to_string(options_.listening_port)});
   unanswered_.emplace_back("REPLCONF listening-port");
   if (!options_.announce_ip.empty()) {
     send += encode_request({"REPLCONF", "ip-address", options_.announce_ip});
@@ -125,8 +123,8 @@ PrimaryHandshake::Outcome PrimaryHandshake::on_psync_reply(std::string_view line
     return outcome;
   }
   if (line.starts_with("-NOMASTERLINK") || line.starts_with("-LOADING")) {
-    return failed(
-        "Master is currently unable to PSYNC but should be in the future: " + std::string(line));
+    return failed("Master is currently unable to PSYNC but should be in the future: " +
+                  std::string(line));
   }
   return failed("Unexpected reply to PSYNC from master: " + std::string(line));
 }

@@ -4,12 +4,19 @@
 
 namespace tandem {
 
-std::string Replica::ip() const {
-  if (!handshake.ip_address.empty()) return handshake.ip_address;
-  const std::string address = client->link()->peer_address();
+namespace {
+
+// "::1" from "[::1]:52114".
+std::string without_port(const std::string& address) {
   std::string host = address.substr(0, address.rfind(':'));
   if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
   return host;
+}
+
+}  // namespace
+
+const std::string& Replica::ip() const {
+  return handshake.ip_address.empty() ? address : handshake.ip_address;
 }
 
 std::string Replica::name() const {
@@ -23,6 +30,7 @@ Replica& ReplicaSet::add(Client& client, const ReplicaHandshake& handshake) {
   client.set_kind(ClientKind::kReplica);
   Replica& replica = replicas_[client.id];
   replica.client = &client;
+  replica.address = without_port(client.link()->peer_address());
   replica.handshake = handshake;
   replica.heard_ms = replica.progress_ms = clock_.monotonic_ms();
   return replica;
@@ -50,9 +58,21 @@ void ReplicaSet::send_snapshot(Replica& replica, std::string_view bytes) {
   Client& client = *replica.client;
   if (client.closing() || client.link() == nullptr) return;
   client.link()->output().append(bytes);
-  client.link()->schedule_flush();
-  client.bytes_out += bytes.size();
-  executor_.stats().bytes_out += bytes.size();
+  appended(replica, bytes.size());
+}
+
+void ReplicaSet::send_backlog(Replica& replica, const Backlog& backlog, uint64_t from) {
+  OutputBuffer& output = replica.client->link()->output();
+  const size_t before = output.size();
+  backlog.copy_from(from, &output);
+  appended(replica, output.size() - before);
+}
+
+void ReplicaSet::appended(Replica& replica, size_t length) {
+  replica.client->link()->schedule_flush();
+  replica.client->bytes_out += length;
+  executor_.stats().bytes_out += length;
+  bytes_out_ += length;
 }
 
 void ReplicaSet::set_online(Replica& replica) {
@@ -86,7 +106,6 @@ int64_t ReplicaSet::count_good() const {
 std::vector<ReplicaInfo> ReplicaSet::info() const {
   std::vector<ReplicaInfo> all;
   for (const auto& [id, replica] : replicas_) {
-    if (replica.client->link() == nullptr) continue;
     ReplicaInfo& info = all.emplace_back();
     info.ip = replica.ip();
     info.port = replica.handshake.listening_port;
@@ -139,8 +158,7 @@ void ReplicaSet::cron() {
     if (timed_out(replica)) {
       const bool streaming = replica.state == Replica::State::kOnline;
       log_warning("Disconnecting timedout replica (" +
-                  std::string(streaming ? "streaming sync" : "full sync") +
-                  "): " + replica.name());
+                  std::string(streaming ? "streaming sync" : "full sync") + "): " + replica.name());
       replica.client->close_now();
     } else if (replica.state == Replica::State::kWaitsForStart ||
                replica.state == Replica::State::kWaitsForEnd) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "replication/handshake.h"
+#include "replication/history.h"
 #include "replication/info.h"
 #include "server/base/clock.h"
 #include "server/base/config.h"
@@ -25,6 +26,7 @@ struct Replica {
   };
 
   Client* client = nullptr;
+  std::string address;  // of the other end, without its port
   ReplicaHandshake handshake;
   State state = State::kWaitsForStart;
   bool announce_sync = true;  // false: it asked with SYNC, which has no FULLRESYNC line
@@ -36,7 +38,7 @@ struct Replica {
   uint64_t input_seen = 0;  // the client's bytes_in at that time
   uint64_t sent_seen = 0;   // how much it had taken then
 
-  std::string ip() const;
+  const std::string& ip() const;
   // "127.0.0.1:6380", as logs name a replica.
   std::string name() const;
 };
@@ -65,6 +67,7 @@ class ReplicaSet {
   void send(Replica& replica, std::string_view bytes);
   // The same for what the sender itself holds back: output limits are about the stream.
   void send_snapshot(Replica& replica, std::string_view bytes);
+  void send_backlog(Replica& replica, const Backlog& backlog, uint64_t from);
   void set_online(Replica& replica);
   void heard_from(Replica& replica);
 
@@ -77,13 +80,17 @@ class ReplicaSet {
   // Once a second: keeps waiting replicas' links alive and closes those of silent ones.
   void cron();
   void close_all();
+  // Bytes sent to replicas since the start.
+  uint64_t bytes_out() const { return bytes_out_; }
 
  private:
+  void appended(Replica& replica, size_t length);
   bool timed_out(Replica& replica);
 
   Config& config_;
   Clock& clock_;
   Executor& executor_;
+  uint64_t bytes_out_ = 0;
   std::map<uint64_t, Replica> replicas_;  // by client id: in the order they came
 };
 

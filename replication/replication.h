@@ -1,16 +1,20 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
+#include <unordered_map>
 
 #include "persistence/persistence.h"
+#include "replication/full_sync.h"
 #include "replication/handshake.h"
 #include "replication/history.h"
 #include "replication/info.h"
+#include "replication/replica_set.h"
+#include "replication/waiting_clients.h"
 #include "server/base/clock.h"
 #include "server/base/config.h"
 #include "server/base/env.h"
@@ -20,16 +24,7 @@
 
 namespace tandem {
 
-class FullSync;
 class PrimaryConnection;
-class ReplicaSet;
-class WaitingClients;
-
-// A pipe through which a child process sends a snapshot. The caller closes both ends.
-struct TransferPipe {
-  int read_fd = -1;
-  int write_fd = -1;
-};
 
 // Replication, in both roles. As a primary it keeps the stream of effects in a backlog and sends it
 // to replicas; as a replica it follows another server, and passes what it receives on, unchanged,
@@ -93,19 +88,20 @@ class Replication final : public EffectSink, public ClientObserver {
   void client_closed(Client& client) override;
 
  private:
-  friend class PrimaryConnection;
-
+  void wire();
   void cron();
   void primary_cron();
   void update_role();
-  void update_replica_count();
+  void update_good_replicas();
   // The one place where bytes enter the stream: backlog and replicas.
   void feed(std::string_view bytes);
-  void ensure_backlog();
   std::optional<std::string> refuse_sync(const Client& client) const;
-  bool try_partial_resync(Client& client, std::string_view id, int64_t offset);
+  Replica& make_replica(Client& client);
+  bool resume(Client& client, std::string_view id, int64_t offset);
   void start_full_sync(Client& client, bool announce);
-  void disconnect_replicas();
+  void ensure_backlog(bool new_history);
+  void resumed(const std::string& id);
+  void replaced(const std::string& id, uint64_t offset);
   ReplicationPosition position() const;
   void restore_position(const ReplicationPosition& position);
 
@@ -116,10 +112,11 @@ class Replication final : public EffectSink, public ClientObserver {
   Persistence& persistence_;
   Random random_;
   ReplicationHistory history_;
-  std::unique_ptr<ReplicaSet> replicas_;
-  std::unique_ptr<FullSync> full_sync_;
-  std::unique_ptr<WaitingClients> waiting_;
+  ReplicaSet replicas_;
+  FullSync full_sync_;
+  WaitingClients waiting_;
   std::unique_ptr<PrimaryConnection> primary_;
+  std::unordered_map<uint64_t, ReplicaHandshake> handshakes_;  // by client id
   ReplicationStats stats_;
   TimerId cron_timer_ = 0;
   uint64_t cron_runs_ = 0;

@@ -46,8 +46,8 @@ Result<size_t> SnapshotReceiver::receive_header(std::string_view input) {
 
 Status SnapshotReceiver::parse_header(std::string_view line) {
   if (line.front() == '-') {
-    return make_error(ErrorKind::kInvalid, "MASTER aborted replication with an error: " +
-                                               std::string(line.substr(1)));
+    return make_error(ErrorKind::kInvalid,
+                      "MASTER aborted replication with an error: " + std::string(line.substr(1)));
   }
   if (line.starts_with(kMarkedHeader) && line.size() == kMarkedHeader.size() + kMarkLength) {
     mark_ = line.substr(kMarkedHeader.size());

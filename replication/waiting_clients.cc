@@ -12,8 +12,8 @@ WaitingClients::~WaitingClients() {
 void WaitingClients::add(Client& client, uint64_t offset, int64_t replicas, int64_t timeout_ms) {
   TimerId timer = 0;
   if (timeout_ms > 0) {
-    timer = loop_.after(static_cast<uint64_t>(timeout_ms),
-                        [this, id = client.id] { timed_out(id); });
+    timer =
+        loop_.after(static_cast<uint64_t>(timeout_ms), [this, id = client.id] { timed_out(id); });
   }
   waiting_.push_back({client.id, offset, replicas, timer});
   client.block();
@@ -23,9 +23,9 @@ void WaitingClients::acknowledged() {
   const auto satisfied = [this](const Waiting& waiting) {
     return count_(waiting.offset) >= waiting.replicas;
   };
-  const auto first = std::stable_partition(
-      waiting_.begin(), waiting_.end(),
-      [&satisfied](const Waiting& waiting) { return !satisfied(waiting); });
+  const auto first =
+      std::stable_partition(waiting_.begin(), waiting_.end(),
+                            [&satisfied](const Waiting& waiting) { return !satisfied(waiting); });
   const std::vector<Waiting> done(first, waiting_.end());
   waiting_.erase(first, waiting_.end());
   for (const Waiting& waiting : done) answer(waiting);
@@ -33,9 +33,8 @@ void WaitingClients::acknowledged() {
 
 void WaitingClients::timed_out(uint64_t client_id) {
   const auto found =
-      std::find_if(waiting_.begin(), waiting_.end(), [client_id](const Waiting& waiting) {
-        return waiting.client_id == client_id;
-      });
+      std::find_if(waiting_.begin(), waiting_.end(),
+                   [client_id](const Waiting& waiting) { return waiting.client_id == client_id; });
   if (found == waiting_.end()) return;
   Waiting waiting = *found;
   waiting.timer = 0;
