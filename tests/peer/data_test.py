@@ -251,7 +251,8 @@ def comparable(words, reply):
     """What of a reply must be equal: not the order of a table, nor what chance or the clock says."""
     name = words[0].upper()
     if isinstance(reply, peers.ErrorReply):
-        return reply
+        # A quoted word ends at its first zero byte there.
+        return reply.split("\x00")[0]
     if name in (b"KEYS", b"HKEYS", b"HVALS"):
         return as_sorted(reply)
     if name == b"HGETALL":
