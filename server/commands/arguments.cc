@@ -67,7 +67,9 @@ HashLimits hash_limits(const Call& call) {
 }
 
 bool ScanOptions::matches(std::string_view text) const {
-  return match.data() == nullptr || glob_match(match, text);
+  if (match.data() == nullptr) return true;
+  // No pattern but "*" has ever matched the empty key.
+  return text.empty() ? match.empty() : glob_match(match, text);
 }
 
 std::optional<uint64_t> read_cursor(Call& call, std::string_view text) {

@@ -86,13 +86,17 @@ bool read_options(Call& call, size_t first, ParseOption parse_option, StringOpti
       return false;
     }
   }
-  if (parsed->expiry != StringOptions::Expiry::kDeadline) return true;
-  const auto deadline = read_deadline(call, parsed->time, parsed->unit, parsed->absolute);
-  if (deadline) parsed->deadline_ms = *deadline;
-  return deadline.has_value();
+  return true;
 }
 
 }  // namespace
+
+bool StringOptions::read_deadline(Call& call) {
+  if (expiry != Expiry::kDeadline) return true;
+  const auto read = tandem::read_deadline(call, time, unit, absolute);
+  if (read) deadline_ms = *read;
+  return read.has_value();
+}
 
 bool read_set_options(Call& call, StringOptions* options) {
   return read_options(call, 3, parse_set_option, options);

@@ -22,6 +22,9 @@ struct StringOptions {
   std::string_view comparison;      // kIfEqual
   int64_t deadline_ms = kNoExpiry;  // kDeadline: Unix time
 
+  // Sets deadline_ms for kDeadline; replies and returns false when the time is not one. Not part of
+  // reading the options, because GETEX looks at the key first.
+  bool read_deadline(Call& call);
   bool is_pxat() const { return absolute && unit == TimeUnit::kMilliseconds; }
 };
 

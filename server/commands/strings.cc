@@ -69,7 +69,7 @@ void set_with_options(Call& call) {
   using Condition = StringOptions::Condition;
   using Expiry = StringOptions::Expiry;
   StringOptions options;
-  if (!read_set_options(call, &options)) return;
+  if (!read_set_options(call, &options) || !options.read_deadline(call)) return;
   const std::string_view key = call.args[1], value = call.args[2];
   Database& db = call.db();
   if (options.get || options.condition != Condition::kNone || options.expiry == Expiry::kKeep) {
@@ -159,7 +159,12 @@ void getex_command(Call& call) {
   const std::string_view key = call.args[1];
   Database& db = call.db();
   Entry* entry = db.find_for_write(key);
-  if (!reply_string(call, entry) || entry == nullptr) return;
+  if (entry == nullptr) {
+    call.reply.null();
+    return;
+  }
+  if (!check_type(call, entry, ValueType::kString) || !options.read_deadline(call)) return;
+  reply_string(call, entry);
   if (options.expiry == Expiry::kPersist && entry->has_expiry()) {
     db.set_expiry(entry, kNoExpiry);
     call.emit({"PERSIST", key});

@@ -114,6 +114,7 @@ TEST_F(StringCommandsTest, GetExChangesTheExpiry) {
   EXPECT_EQ(run("GETEX", "a", "KEEPTTL"), kSyntaxError);
   EXPECT_EQ(run("GETEX", "a", "EX", "1", "PERSIST"), kSyntaxError);
   EXPECT_EQ(run("GETEX", "a", "EX", "0"), "(error) ERR invalid expire time in 'getex' command");
+  EXPECT_EQ(run("GETEX", "none", "EX", "0"), "(nil)");
   EXPECT_EQ(run("GETEX", "a", "PXAT", "1"), "\"v\"");
   EXPECT_EQ(joined_effects(), "DEL a");
   EXPECT_EQ(run("EXISTS", "a"), "(integer) 0");
