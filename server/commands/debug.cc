@@ -8,6 +8,7 @@
 
 #include "persistence/dump_payload.h"
 #include "persistence/persistence.h"
+#include "replication/replication.h"
 #include "server/base/config.h"
 #include "server/base/log.h"
 #include "server/base/numbers.h"
@@ -140,11 +141,19 @@ void debug_set_active_expire(Call& call) {
   call.reply.ok();
 }
 
+void debug_change_repl_id(Call& call) {
+  log_notice("Changing replication IDs after receiving change-repl-id");
+  call.services.replication->change_replication_id();
+  call.reply.ok();
+}
+
 void debug_jmap(Call& call) { call.reply.ok(); }
 
 void debug_help(Call& call) {
   reply_help(call,
-             {{"DIGEST", "Return a digest of the whole dataset, equal for equal data."},
+             {{"CHANGE-REPL-ID",
+               "Begin a new replication history, which no replica of before can resume."},
+              {"DIGEST", "Return a digest of the whole dataset, equal for equal data."},
               {"DIGEST-VALUE <key> [<key> ...]", "Return digests of the values of these keys."},
               {"JMAP", "Do nothing."},
               {"LOADAOF", "Write out what the AOF has buffered and load the dataset anew from it."},
@@ -175,6 +184,7 @@ constexpr DebugSubcommand kSubcommands[] = {
     {"object", 3, 3, debug_object},
     {"populate", 3, 5, debug_populate},
     {"set-active-expire", 3, 3, debug_set_active_expire},
+    {"change-repl-id", 2, 2, debug_change_repl_id},
     {"jmap", 2, SIZE_MAX, debug_jmap},
     {"help", 2, 2, debug_help},
 };

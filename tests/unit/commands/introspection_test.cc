@@ -1,7 +1,3 @@
-#include <fstream>
-#include <map>
-#include <sstream>
-
 #include "tests/unit/commands/admin_fixture.h"
 
 namespace tandem {
@@ -135,31 +131,6 @@ TEST_F(IntrospectionTest, GetKeysAndFlags) {
 
 TEST_F(IntrospectionTest, Help) {
   EXPECT_TRUE(run({"command", "help"}).find("+COUNT +    Return how many") != std::string::npos);
-}
-
-// What Valkey 8.1's COMMAND says, sorted; see the table's first line for the columns.
-TEST_F(AdminFixture, RowsAreThoseOfValkey) {
-  std::ifstream file(TANDEM_SHARED_DIR "/data/valkey81-commands.tsv");
-  if (!file) GTEST_SKIP() << "no table of Valkey's commands";
-  std::map<std::string, std::string> expected;
-  for (std::string line; std::getline(file, line);) {
-    expected[line.substr(0, line.find('\t'))] = line;
-  }
-  size_t compared = 0;
-  const auto compare = [&](const Command& command) {
-    const CommandRow& row = *command.row;
-    std::ostringstream text;
-    text << row.name << '\t' << row.arity << '\t' << row.flags << '\t' << row.keys << '\t'
-         << row.categories << '\t' << row.tips << '\t' << row.key_specs;
-    EXPECT_EQ(text.str(), expected[command.name]);
-    EXPECT_FALSE(row.summary.empty() || row.since.empty() || row.group.empty()) << row.name;
-    ++compared;
-  };
-  for (const auto& command : executor.commands().commands()) {
-    compare(*command);
-    for (const auto& subcommand : command->subcommands) compare(*subcommand);
-  }
-  EXPECT_GE(compared, 40u);
 }
 
 }  // namespace
