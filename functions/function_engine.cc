@@ -38,11 +38,9 @@ FunctionEngine::FunctionEngine(Executor& executor)
 
 FunctionEngine::~FunctionEngine() = default;
 
-std::vector<std::string> FunctionEngine::library_sources() const {
-  std::vector<std::string> sources;
-  sources.reserve(functions_.libraries().size());
-  for (const auto& [name, library] : functions_.libraries()) sources.push_back(library->source);
-  return sources;
+void FunctionEngine::for_each_library(
+    const std::function<void(std::string_view name, std::string_view source)>& visit) const {
+  for (const auto& [name, library] : functions_.libraries()) visit(name, library->source);
 }
 
 Result<std::shared_ptr<const FunctionLibrary>> FunctionEngine::compile(std::string_view source,
@@ -66,23 +64,11 @@ Result<std::shared_ptr<const FunctionLibrary>> FunctionEngine::compile(std::stri
   return std::shared_ptr<const FunctionLibrary>(std::move(library));
 }
 
-Result<FunctionSet> FunctionEngine::compile_all(std::span<const std::string> sources,
-                                                int64_t time_limit_ms) {
-  FunctionSet set;
-  for (const std::string& source : sources) {
-    auto library = compile(source, time_limit_ms);
-    if (!library.ok()) return library.error();
-    const Status added = set.add(std::move(library).value(), false);
-    if (!added.ok()) return added.error();
-  }
-  return set;
-}
-
-Result<std::string> FunctionEngine::load(std::string_view source, bool replace,
-                                         int64_t time_limit_ms) {
+Result<std::string> FunctionEngine::load_into(FunctionSet& set, std::string_view source,
+                                              bool replace, int64_t time_limit_ms) {
   // A name that is taken is refused before the library's code runs.
   const Result<LibraryHeader> header = parse_library_header(source);
-  if (header.ok() && !replace && functions_.libraries().contains(header.value().name) &&
+  if (header.ok() && !replace && set.libraries().contains(header.value().name) &&
       equals_ignore_case(header.value().engine, kEngineName)) {
     return make_error(ErrorKind::kInvalid,
                       "Library '" + header.value().name + "' already exists");
@@ -90,9 +76,14 @@ Result<std::string> FunctionEngine::load(std::string_view source, bool replace,
   auto library = compile(source, time_limit_ms);
   if (!library.ok()) return library.error();
   std::string name = library.value()->name;
-  const Status added = functions_.add(std::move(library).value(), replace);
+  const Status added = set.add(std::move(library).value(), replace);
   if (!added.ok()) return added.error();
   return name;
+}
+
+Result<std::string> FunctionEngine::load(std::string_view source, bool replace,
+                                         int64_t time_limit_ms) {
+  return load_into(functions_, source, replace, time_limit_ms);
 }
 
 bool FunctionEngine::remove(std::string_view library) { return functions_.remove(library); }

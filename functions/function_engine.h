@@ -1,8 +1,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,17 +40,19 @@ class FunctionEngine {
   FunctionEngine& operator=(const FunctionEngine&) = delete;
 
   const FunctionSet& functions() const { return functions_; }
-  // The source text of every library: what a snapshot writes and FUNCTION DUMP gives.
-  std::vector<std::string> library_sources() const;
+  // Calls `visit(name, source)` for every library: what a snapshot writes and FUNCTION DUMP gives.
+  void for_each_library(
+      const std::function<void(std::string_view name, std::string_view source)>& visit) const;
 
   // Compiles and runs a library's code, which registers its functions, without adding it anywhere.
   // Errors are what FUNCTION LOAD answers, without the leading "ERR ".
   Result<std::shared_ptr<const FunctionLibrary>> compile(std::string_view source,
                                                          int64_t time_limit_ms);
-  // Libraries read aside, from a file, a payload or a full sync: each one's code runs once, and
-  // nothing of this engine's set changes before replace_all() or merge().
-  Result<FunctionSet> compile_all(std::span<const std::string> sources,
-                                  int64_t time_limit_ms = 0);
+  // Compiles a library and adds it to `set`: how a file, a payload or a full sync is read aside.
+  // The library's code runs once, and nothing of this engine's own set changes before replace_all()
+  // or merge(). Returns the library's name.
+  Result<std::string> load_into(FunctionSet& set, std::string_view source, bool replace,
+                                int64_t time_limit_ms = 0);
   // FUNCTION LOAD. Returns the library's name. On an error nothing has changed.
   Result<std::string> load(std::string_view source, bool replace,
                            int64_t time_limit_ms = kLoadTimeLimitMs);

@@ -25,7 +25,7 @@ namespace tandem {
 namespace {
 
 constexpr int kMaxIntegerBytes = 32;
-constexpr size_t kNativeAlignment = alignof(std::max_align_t) < 8 ? alignof(std::max_align_t) : 8;
+constexpr size_t kNativeAlignment = 8;
 
 struct Item {
   char code = 0;
@@ -145,13 +145,18 @@ void append_integer(std::string& out, uint64_t bits, size_t size, bool little_en
   if (!little_endian) std::reverse(out.begin() + static_cast<std::ptrdiff_t>(start), out.end());
 }
 
-// The low 64 bits; a signed one shorter than that is extended.
-lua_Number read_integer(std::string_view bytes, bool little_endian, bool is_signed) {
+uint64_t read_bits(std::string_view bytes, bool little_endian) {
   uint64_t bits = 0;
   for (size_t i = 0; i < bytes.size(); ++i) {
     const char byte = little_endian ? bytes[bytes.size() - 1 - i] : bytes[i];
     bits = bits << 8 | static_cast<unsigned char>(byte);
   }
+  return bits;
+}
+
+// The low 64 bits; a signed one shorter than that is extended.
+lua_Number read_integer(std::string_view bytes, bool little_endian, bool is_signed) {
+  uint64_t bits = read_bits(bytes, little_endian);
   if (!is_signed) return static_cast<lua_Number>(bits);
   if (bytes.size() < sizeof bits) {
     const uint64_t sign = uint64_t{1} << (8 * bytes.size() - 1);
@@ -164,15 +169,6 @@ template <typename Float, typename Bits>
 void append_float(std::string& out, lua_Number number, bool little_endian) {
   const auto bits = std::bit_cast<Bits>(static_cast<Float>(number));
   append_integer(out, bits, sizeof bits, little_endian);
-}
-
-uint64_t read_bits(std::string_view bytes, bool little_endian) {
-  uint64_t bits = 0;
-  for (size_t i = 0; i < bytes.size(); ++i) {
-    const char byte = little_endian ? bytes[bytes.size() - 1 - i] : bytes[i];
-    bits = bits << 8 | static_cast<unsigned char>(byte);
-  }
-  return bits;
 }
 
 int struct_pack(lua_State* lua) {
