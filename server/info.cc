@@ -72,10 +72,6 @@ double ratio(uint64_t part, uint64_t whole) {
   return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
 }
 
-std::string_view role_of(const InfoSources& from) {
-  return from.replication.is_replica ? "slave" : "master";
-}
-
 // "name=tcp,bind=127.0.0.1,port=6379".
 std::string listener(const Settings& settings) {
   std::string text = "name=tcp";
