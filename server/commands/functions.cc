@@ -41,7 +41,8 @@ void load_command(Call& call) {
       engine(call).load(call.args.back(), replace, load_limit_ms(call));
   if (!name.ok()) return reply_failure(call, name.error());
   call.changed();
-  call.reply.bulk(name.value());
+  // A status, not a bulk: redis-cli then prints the name as the functions document shows it.
+  call.reply.simple(name.value());
 }
 
 // FUNCTION DELETE library
