@@ -55,11 +55,13 @@ void read_named_arguments(lua_State* lua, Function* function, int callback_slot)
   lua_pushnil(lua);
   while (lua_next(lua, 1) != 0) {
     const int value = lua_gettop(lua);
-    if (lua_type(lua, -2) != LUA_TSTRING) {
+    if (lua_isstring(lua, -2) == 0) {
       raise_error(lua,
                   "ERR named argument key given to server.register_function is not a string");
     }
-    const std::string_view key = text_at(lua, -2);
+    // A number passes for a string and names nothing; lua_next must find it as it was.
+    const std::string_view key =
+        lua_type(lua, -2) == LUA_TSTRING ? text_at(lua, -2) : std::string_view();
     if (equals_ignore_case(key, "function_name")) {
       set_name(lua, value, function,
                "ERR function_name argument given to server.register_function must be a string");

@@ -216,7 +216,7 @@ int api_log(lua_State* lua) {
   const lua_Number level = lua_tonumber(lua, 1);
   if (!(level >= static_cast<int>(LogLevel::kDebug) &&
         level <= static_cast<int>(LogLevel::kWarning))) {
-    raise_error(lua, "ERR Invalid log level.");
+    raise_error(lua, "ERR Invalid debug level.");
   }
   std::string message;
   for (int i = 2; i <= count; ++i) {

@@ -59,8 +59,9 @@ class CommandFixture : public ::testing::Test {
 
   struct StandingClock final : public Clock {
     int64_t wall_us() override { return now_us; }
-    int64_t monotonic_us() override { return now_us - kStart_ms * 1000; }
+    int64_t monotonic_us() override { return (now_us += step_us) - kStart_ms * 1000; }
     int64_t now_us = kStart_ms * 1000;
+    int64_t step_us = 0;  // how far each look at the monotonic clock moves it
   };
   // Keeps what was written to the client.
   class ReplyLink;
