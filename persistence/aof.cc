@@ -63,7 +63,10 @@ Status Aof::read_manifest() {
 // Two servers must not write one AOF. A directory without one needs no lock.
 Status Aof::lock_directory() {
   if (lock_ != nullptr) return {};
-  if (Status status = env_.create_directory(directory_); !status.ok()) return status;
+  if (!env_.exists(directory_)) {
+    if (Status status = env_.create_directory(directory_); !status.ok()) return status;
+    if (Status status = env_.sync_directory(config_.settings().dir); !status.ok()) return status;
+  }
   Result<std::unique_ptr<FileLock>> lock =
       env_.lock(path(config_.settings().appendfilename + ".lock"));
   if (!lock.ok()) {
@@ -75,7 +78,9 @@ Status Aof::lock_directory() {
   return {};
 }
 
+// The names of the files come first: a manifest that is durable must find them.
 Status Aof::write_manifest(const AofManifest& manifest) {
+  if (Status status = env_.sync_directory(directory_); !status.ok()) return status;
   return write_file_atomically(env_, manifest_path(), manifest.format());
 }
 

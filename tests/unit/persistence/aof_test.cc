@@ -1,0 +1,511 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <optional>
+
+#include "persistence/aof_manifest.h"
+#include "persistence/aof_reader.h"
+#include "tests/unit/persistence/test_server.h"
+
+namespace tandem {
+namespace {
+
+using namespace std::string_literals;
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+const std::string kDir = "/data/appendonlydir/";
+const std::string kLibrary = "#!lua name=lib\n-- text";
+
+std::string command(const std::vector<std::string>& words) {
+  std::string out = "*" + std::to_string(words.size()) + "\r\n";
+  for (const std::string& word : words) {
+    out += "$" + std::to_string(word.size()) + "\r\n" + word + "\r\n";
+  }
+  return out;
+}
+
+class AofTest : public ::testing::Test {
+ protected:
+  TestServer& start(std::vector<std::pair<std::string, std::string>> options = {}) {
+    if (server_) {
+      server_.reset();
+      env_.kill();
+    }
+    options.emplace_back("appendonly", "yes");
+    server_.emplace(env_, clock_, std::move(options));
+    return *server_;
+  }
+  TestServer& restart() {
+    TestServer& server = start();
+    EXPECT_EQ(server.load(), "");
+    return server;
+  }
+
+  MemoryEnv env_;
+  ManualClock clock_;
+  std::optional<TestServer> server_;
+};
+
+TEST(AofManifest, IsWrittenAsItIsRead) {
+  const std::string text =
+      "file appendonly.aof.2.base.rdb seq 2 type b\n"
+      "file appendonly.aof.1.incr.aof seq 1 type h\n"
+      "file appendonly.aof.2.incr.aof seq 2 type i\n"
+      "file \"with space.3.incr.aof\" seq 3 type i\n";
+  Result<AofManifest> manifest = AofManifest::parse(text);
+  ASSERT_TRUE(manifest.ok()) << manifest.error().message;
+  EXPECT_EQ(manifest.value().format(), text);
+  EXPECT_EQ(manifest.value().incremental[1].name, "with space.3.incr.aof");
+}
+
+TEST(AofManifest, RefusesWhatItCannotTrust) {
+  const auto error = [](std::string_view text) {
+    Result<AofManifest> manifest = AofManifest::parse(text);
+    return manifest.ok() ? "" : manifest.error().message;
+  };
+  EXPECT_EQ(error("# a comment\nfile a seq 1 type b newpair x\n"), "");
+  EXPECT_THAT(error(""), HasSubstr("empty"));
+  EXPECT_THAT(error("file a seq 1 type b"), HasSubstr("cut short"));
+  EXPECT_THAT(error("file a seq 1 type q\n"), HasSubstr("line 1"));
+  EXPECT_THAT(error("file ../a seq 1 type b\n"), HasSubstr("not be a path"));
+  EXPECT_THAT(error("file a seq x type b\n"), HasSubstr("expected"));
+  EXPECT_THAT(error("file a seq 1\n"), HasSubstr("expected"));
+  EXPECT_THAT(error("file a seq 1 type b\nfile b seq 2 type b\n"), HasSubstr("line 2"));
+  EXPECT_THAT(error("file a seq 2 type i\nfile b seq 1 type i\n"), HasSubstr("ascending"));
+  EXPECT_THAT(error("file \"a seq 1 type b\n"), HasSubstr("quotes"));
+}
+
+TEST_F(AofTest, BeginsWithABaseAndAnIncrementalFile) {
+  TestServer& server = start();
+  ASSERT_EQ(server.load(), "");
+  EXPECT_EQ(env_.content(kDir + "appendonly.aof.manifest"),
+            "file appendonly.aof.1.base.rdb seq 1 type b\n"
+            "file appendonly.aof.1.incr.aof seq 1 type i\n");
+  server.run("SET", "k", "v");
+  server.run("SELECT", "3");
+  server.run("INCRTWICE", "a", "b");
+  server.turn();
+  EXPECT_EQ(env_.content(kDir + "appendonly.aof.1.incr.aof"),
+            command({"SELECT", "0"}) + command({"SET", "k", "v"}) + command({"SELECT", "3"}) +
+                command({"MULTI"}) + command({"INCR", "a"}) + command({"INCR", "b"}) +
+                command({"EXEC"}));
+}
+
+TEST_F(AofTest, ARestartFindsEverything) {
+  ASSERT_EQ(start().load(), "");
+  server_->run("SET", "k", "v");
+  server_->run("HSET", "h", "f", "v");
+  server_->run("FUNCTION", "LOAD", kLibrary);
+  server_->run("SELECT", "9");
+  server_->run("INCR", "n");
+  server_->run("PEXPIREAT", "n", "1700000060000");
+  server_->turn();
+  const Contents before = server_->contents();
+  TestServer& server = restart();
+  EXPECT_EQ(server.contents(), before);
+  EXPECT_THAT(server.libraries, ElementsAre(kLibrary));
+  // The file goes on where it was.
+  server.run("INCR", "n");
+  server.turn();
+  const Contents later = server.contents();
+  EXPECT_EQ(restart().contents(), later);
+}
+
+TEST_F(AofTest, WritesTimestamps) {
+  TestServer& server = start({{"aof-timestamp-enabled", "yes"}});
+  ASSERT_EQ(server.load(), "");
+  server.run("INCR", "n");
+  server.run("INCR", "n");
+  clock_.advance_ms(1000);
+  server.run("INCR", "n");
+  server.turn();
+  EXPECT_EQ(env_.content(kDir + "appendonly.aof.1.incr.aof"),
+            "#TS:1700000000\r\n" + command({"SELECT", "0"}) + command({"INCR", "n"}) +
+                command({"INCR", "n"}) + "#TS:1700000001\r\n" + command({"INCR", "n"}));
+  const Contents before = server.contents();
+  EXPECT_EQ(restart().contents(), before);
+}
+
+TEST_F(AofTest, ARewriteReplacesBaseAndHistory) {
+  for (const char* preamble : {"yes", "no"}) {
+    TestServer& server = start({{"aof-use-rdb-preamble", preamble}});
+    ASSERT_EQ(server.load(), "");
+    server.run("FUNCTION", "LOAD", kLibrary);
+    for (int i = 0; i < 200; ++i) {
+      server.run("HSET", "h", "field" + std::to_string(i), std::to_string(i));
+    }
+    server.run("SET", "soon", "gone");
+    server.run("PEXPIREAT", "soon", "1700000060000");
+    server.turn();
+    ASSERT_TRUE(server.persistence.start_rewrite().ok());
+    server.run("SET", "during", "the rewrite");
+    server.turn();
+    EXPECT_TRUE(server.persistence.info().aof_rewrite_in_progress);
+    server.cron();
+    EXPECT_FALSE(server.persistence.info().aof_rewrite_in_progress);
+    EXPECT_EQ(server.persistence.info().aof_rewrites, 1u);
+    server.run("SET", "after", "it");
+    server.turn();
+    const Contents before = server.contents();
+    const std::vector<std::string> libraries = server.libraries;
+    // Base, incremental file, lock, manifest; the history is gone.
+    EXPECT_EQ(env_.files().size(), 3u) << testing::PrintToString(env_.files());
+    EXPECT_THAT(env_.content(kDir + "appendonly.aof.manifest"), Not(HasSubstr("type h")));
+    TestServer& next = restart();
+    EXPECT_EQ(next.contents(), before);
+    EXPECT_EQ(next.libraries, libraries);
+  }
+}
+
+TEST_F(AofTest, AFailedRewriteLosesNothing) {
+  ASSERT_EQ(start().load(), "");
+  server_->run("SET", "k", "v");
+  server_->turn();
+  env_.fail("temp-rewriteaof", "No space left on device");
+  ASSERT_TRUE(server_->persistence.start_rewrite().ok());
+  server_->run("SET", "k2", "v");
+  server_->cron();
+  EXPECT_FALSE(server_->persistence.info().aof_last_bgrewrite_ok);
+  env_.stop_failing();
+  const Contents before = server_->contents();
+  EXPECT_EQ(restart().contents(), before);
+}
+
+TEST_F(AofTest, GrowthStartsARewrite) {
+  TestServer& server = start({{"auto-aof-rewrite-min-size", "1kb"}});
+  ASSERT_EQ(server.load(), "");
+  server.run("SET", "k", std::string(400, 'x'));
+  server.cron();
+  EXPECT_EQ(server.persistence.info().aof_rewrites, 0u);
+  server.run("SET", "k", std::string(900, 'x'));
+  for (int i = 0; i < 3; ++i) server.cron();
+  EXPECT_EQ(server.persistence.info().aof_rewrites, 1u);
+  // The base is what the growth is measured by from now on.
+  for (int i = 0; i < 3; ++i) server.cron();
+  EXPECT_EQ(server.persistence.info().aof_rewrites, 1u);
+}
+
+TEST_F(AofTest, IsTurnedOnAndOffWhileTheServerRuns) {
+  env_.content(kDir + "x");
+  server_.emplace(env_, clock_, std::vector<std::pair<std::string, std::string>>{});
+  ASSERT_EQ(server_->load(), "");
+  server_->run("SET", "before", "it was on");
+  server_->turn();
+  server_->configure("appendonly", "yes");
+  server_->run("SET", "during", "the first rewrite");
+  server_->cron();
+  server_->run("SET", "after", "it");
+  server_->turn();
+  const Contents before = server_->contents();
+  EXPECT_EQ(restart().contents(), before);
+
+  server_->configure("appendonly", "no");
+  server_->run("SET", "unseen", "by the AOF");
+  server_->turn();
+  EXPECT_FALSE(server_->persistence.info().aof_enabled);
+  EXPECT_EQ(restart().contents(), before);
+}
+
+TEST_F(AofTest, ANewDatasetBeginsANewHistory) {
+  ASSERT_EQ(start().load(), "");
+  server_->run("SET", "old", "dataset");
+  server_->turn();
+  Keyspace other(16);
+  other.database(0).set_string("new", "dataset");
+  server_->keyspace.swap_contents(other);
+  server_->persistence.dataset_replaced();
+  server_->persistence.on_forwarded_stream(2, command({"INCR", "n"}));
+  server_->cron();
+  server_->persistence.on_forwarded_stream(2, command({"INCR", "n"}));
+  server_->turn();
+  EXPECT_EQ(restart().contents(),
+            (Contents{{{0, "new"}, "string:dataset"}, {{2, "n"}, "string:2"}}));
+}
+
+TEST_F(AofTest, UntilItIsRewrittenANewDatasetDoesNotTouchTheOldFiles) {
+  ASSERT_EQ(start().load(), "");
+  server_->run("SET", "old", "dataset");
+  server_->turn();
+  Keyspace other(16);
+  server_->keyspace.swap_contents(other);
+  server_->persistence.dataset_replaced();
+  server_->run("SET", "new", "dataset");
+  server_->turn();
+  EXPECT_EQ(restart().contents(), (Contents{{{0, "old"}, "string:dataset"}}));
+}
+
+TEST_F(AofTest, TwoServersDoNotShareADirectory) {
+  ASSERT_EQ(start().load(), "");
+  TestServer second(env_, clock_, {{"appendonly", "yes"}});
+  EXPECT_THAT(second.load(), HasSubstr("in use by another server"));
+}
+
+// What a last file that ends inside a command, or an open MULTI, is cut to.
+TEST_F(AofTest, ACutTailIsDroppedWhenThatIsAllowed) {
+  const std::string whole = command({"SELECT", "0"}) + command({"SET", "k", "v"});
+  const std::string last =
+      command({"MULTI"}) + command({"INCR", "a"}) + command({"INCR", "b"}) + command({"EXEC"});
+  for (size_t kept = 0; kept <= last.size(); ++kept) {
+    env_.content(kDir + "appendonly.aof.1.incr.aof") = whole + last.substr(0, kept);
+    env_.content(kDir + "appendonly.aof.manifest") =
+        "file appendonly.aof.1.incr.aof seq 1 type i\n";
+    TestServer& server = restart();
+    Contents expected = {{{0, "k"}, "string:v"}};
+    if (kept == last.size()) {
+      expected[{0, "a"}] = "string:1";
+      expected[{0, "b"}] = "string:1";
+    }
+    EXPECT_EQ(server.contents(), expected) << kept;
+    EXPECT_EQ(env_.content(kDir + "appendonly.aof.1.incr.aof").size(),
+              whole.size() + (kept == last.size() ? kept : 0));
+  }
+}
+
+TEST_F(AofTest, ACutTailStopsTheStartWhenThatIsNotAllowed) {
+  const std::string content = command({"SET", "k", "v"}) + "*2\r\n$3\r\n";
+  env_.content(kDir + "appendonly.aof.1.incr.aof") = content;
+  env_.content(kDir + "appendonly.aof.manifest") = "file appendonly.aof.1.incr.aof seq 1 type i\n";
+  EXPECT_THAT(start({{"aof-load-truncated", "no"}}).load(),
+              HasSubstr("at offset 27. Make a backup"));
+  EXPECT_EQ(env_.content(kDir + "appendonly.aof.1.incr.aof"), content);
+  // Only the last file may be cut short.
+  env_.content(kDir + "appendonly.aof.2.incr.aof") = command({"SET", "k", "v"});
+  env_.content(kDir + "appendonly.aof.manifest") =
+      "file appendonly.aof.1.incr.aof seq 1 type i\nfile appendonly.aof.2.incr.aof seq 2 type i\n";
+  EXPECT_THAT(start().load(), HasSubstr("not the last"));
+}
+
+TEST_F(AofTest, DamageStopsTheStartAndChangesNothing) {
+  const auto error = [&](const std::string& content) {
+    env_.content(kDir + "appendonly.aof.1.incr.aof") = content;
+    env_.content(kDir + "appendonly.aof.manifest") =
+        "file appendonly.aof.1.incr.aof seq 1 type i\n";
+    const std::string text = start().load();
+    EXPECT_EQ(env_.content(kDir + "appendonly.aof.1.incr.aof"), content);
+    return text;
+  };
+  const std::string good = command({"SET", "k", "v"});
+  EXPECT_THAT(error(good + "garbage" + good),
+              HasSubstr("/data/appendonlydir/appendonly.aof.1.incr.aof: bad file format: expected "
+                        "an array of arguments ('*') at offset 27"));
+  EXPECT_THAT(error("*3\r\n$3\r\nSET\r\n$1\r\nkk\r\n$1\r\nv\r\n"), HasSubstr("offset 18"));
+  EXPECT_THAT(error("*0\r\n"), HasSubstr("at least one argument"));
+  EXPECT_THAT(error("*99999999999999999999\r\n"), HasSubstr("a smaller number"));
+  EXPECT_THAT(error("*1\r\n$-1\r\n"), HasSubstr("a digit"));
+  EXPECT_THAT(error(command({"NOSUCH", "x"})), HasSubstr("unknown command \"NOSUCH\""));
+  EXPECT_THAT(error(command({"SET", "x"})), HasSubstr("wrong number of arguments (1) for \"set\""));
+  EXPECT_THAT(error(command({"SHUTDOWN"})), HasSubstr("cannot be part of an AOF"));
+  EXPECT_THAT(error(command({"MULTI"}) + command({"MULTI"})), HasSubstr("MULTI inside"));
+  EXPECT_THAT(error(std::string(5000, '#')), HasSubstr("the end of an annotation line"));
+}
+
+TEST_F(AofTest, AMissingFileStopsTheStart) {
+  env_.content(kDir + "appendonly.aof.manifest") = "file appendonly.aof.7.incr.aof seq 7 type i\n";
+  EXPECT_THAT(start().load(), HasSubstr("appendonly.aof.7.incr.aof does not exist"));
+}
+
+TEST_F(AofTest, ASingleFileOfAnOldServerIsTakenOver) {
+  Keyspace keyspace(16);
+  keyspace.database(1).set_string("snapshot", "part");
+  env_.content("/data/appendonly.aof") =
+      snapshot_of({.keyspace = &keyspace, .libraries = {kLibrary}}) + command({"SELECT", "2"}) +
+      command({"SET", "command", "part"}) + "*1\r\n$";
+  TestServer& server = restart();
+  const Contents expected = {{{1, "snapshot"}, "string:part"}, {{2, "command"}, "string:part"}};
+  EXPECT_EQ(server.contents(), expected);
+  EXPECT_FALSE(env_.exists("/data/appendonly.aof"));
+  EXPECT_EQ(env_.content(kDir + "appendonly.aof.manifest"),
+            "file appendonly.aof seq 1 type b\nfile appendonly.aof.1.incr.aof seq 1 type i\n");
+  EXPECT_EQ(restart().contents(), expected);
+}
+
+TEST_F(AofTest, WritesAreRefusedWhileTheDiskIsFullAndKeptForLater) {
+  TestServer& server = start({{"appendfsync", "everysec"}});
+  ASSERT_EQ(server.load(), "");
+  server.run("INCR", "n");
+  server.turn();
+  env_.fail("incr.aof", "No space left on device");
+  server.run("INCR", "n");
+  server.turn();
+  EXPECT_EQ(server.misconf(), "MISCONF Errors writing to the AOF file: No space left on device");
+  EXPECT_FALSE(server.persistence.info().aof_last_write_ok);
+  server.run("INCR", "n");  // refused
+  EXPECT_EQ(server.contents(), (Contents{{{0, "n"}, "string:2"}}));
+  clock_.advance_ms(1100);
+  server.turn();
+  EXPECT_NE(server.misconf(), "");
+  env_.stop_failing();
+  clock_.advance_ms(1100);
+  server.turn();
+  server.cron();
+  EXPECT_EQ(server.misconf(), "");
+  server.run("INCR", "n");
+  server.turn();
+  EXPECT_EQ(restart().contents(), (Contents{{{0, "n"}, "string:3"}}));
+}
+
+TEST_F(AofTest, AFailedSyncLeadsToANewBase) {
+  TestServer& server = start({{"appendfsync", "everysec"}});
+  ASSERT_EQ(server.load(), "");
+  env_.fail_syncs(true);
+  server.run("INCR", "n");
+  clock_.advance_ms(1100);
+  server.turn();
+  server.cron();
+  EXPECT_EQ(server.misconf(), "MISCONF Errors writing to the AOF file: I/O error");
+  env_.fail_syncs(false);
+  clock_.advance_ms(1100);
+  server.cron();
+  server.cron();
+  server.cron();
+  EXPECT_EQ(server.misconf(), "");
+  EXPECT_EQ(server.persistence.info().aof_rewrites, 1u);
+}
+
+class AlwaysTest : public AofTest {
+ protected:
+  void SetUp() override { ASSERT_EQ(start({{"appendfsync", "always"}}).load(), ""); }
+  struct Connection {
+    explicit Connection(TestServer& server) : client(server.executor.accept(&link)) {}
+    TestLink link;
+    Client* client;
+  };
+};
+
+TEST_F(AlwaysTest, RepliesWaitForTheDisk) {
+  Connection writer(*server_), reader(*server_), idle(*server_);
+  server_->run_as(*writer.client, "SET", "k", "v");
+  server_->run_as(*reader.client, "GET", "k");
+  server_->persistence.end_of_turn();
+  EXPECT_TRUE(writer.link.held && writer.link.paused);
+  // It has seen what is not durable yet.
+  EXPECT_TRUE(reader.link.held);
+  EXPECT_FALSE(idle.link.held);
+  EXPECT_EQ(env_.jobs(), 1u);
+  server_->persistence.end_of_turn();
+  EXPECT_EQ(env_.jobs(), 1u);
+  env_.run_jobs();
+  EXPECT_FALSE(writer.link.held || writer.link.paused || reader.link.held);
+  EXPECT_GT(writer.link.flushes, 0);
+}
+
+TEST_F(AlwaysTest, WritesDuringASyncShareTheNext) {
+  Connection first(*server_), second(*server_), third(*server_);
+  server_->run_as(*first.client, "INCR", "n");
+  server_->persistence.end_of_turn();
+  for (Connection* connection : {&second, &third}) {
+    server_->run_as(*connection->client, "INCR", "n");
+    server_->persistence.end_of_turn();
+    EXPECT_TRUE(connection->link.held);
+  }
+  EXPECT_EQ(env_.jobs(), 1u);
+  env_.run_jobs();
+  EXPECT_FALSE(first.link.held || second.link.held || third.link.held);
+}
+
+TEST_F(AlwaysTest, ReadsDoNotWaitWhenAllIsDurable) {
+  Connection reader(*server_);
+  server_->run_as(*reader.client, "GET", "k");
+  server_->persistence.end_of_turn();
+  EXPECT_FALSE(reader.link.held);
+}
+
+TEST_F(AlwaysTest, AReplyThatCannotBecomeTrueIsNeverSent) {
+  Connection writer(*server_), reader(*server_);
+  server_->run_as(*writer.client, "SET", "k", "v");
+  server_->persistence.end_of_turn();
+  env_.fail_syncs(true);
+  env_.run_jobs();
+  EXPECT_TRUE(writer.link.closed);
+  server_->persistence.cron();
+  EXPECT_NE(server_->misconf(), "");
+  // Reads are served meanwhile.
+  server_->run_as(*reader.client, "GET", "k");
+  server_->persistence.end_of_turn();
+  EXPECT_FALSE(reader.link.held || reader.link.closed);
+}
+
+// A life with writes, transactions, functions and rewrites. After each turn `acknowledged` is what
+// a client may rely on; `attempted` is one command further.
+struct Life {
+  Contents acknowledged, attempted;
+  std::vector<std::string> acknowledged_libraries;
+
+  void live(TestServer& server) {
+    if (!server.load().empty()) {
+      ADD_FAILURE() << "the first start failed";
+      return;
+    }
+    acknowledged = attempted = server.contents();
+    acknowledged_libraries = server.libraries;
+    for (int round = 0; round < 3; ++round) {
+      step(server, "SET", "k" + std::to_string(round), "v");
+      step(server, "INCRTWICE", "a", "b");
+      if (round == 1) step(server, "FUNCTION", "LOAD", kLibrary);
+      if (server.persistence.start_rewrite().ok()) server.turn();
+      step(server, "INCRTWICE", "a", "b");
+      server.cron();
+      step(server, "INCR", "n");
+      clock_turns(server);
+    }
+  }
+
+ private:
+  template <typename... Words>
+  void step(TestServer& server, const Words&... words) {
+    server.run(words...);
+    attempted = server.contents();
+    server.turn();
+    acknowledged = attempted;
+    acknowledged_libraries = server.libraries;
+  }
+  void clock_turns(TestServer& server) {
+    server.clock.advance_ms(1100);
+    server.cron();
+  }
+};
+
+// Kills the process, or the machine, at every single change of the disk, and checks that what was
+// acknowledged is there after a restart, and nothing but that and the command under way.
+void die_everywhere(bool machine_too) {
+  for (int operation = 1;; ++operation) {
+    MemoryEnv env(static_cast<uint64_t>(operation));
+    ManualClock clock;
+    Life life;
+    bool died = false;
+    {
+      TestServer server(env, clock, {{"appendonly", "yes"}, {"appendfsync", "always"}});
+      env.die_at(operation);
+      try {
+        life.live(server);
+      } catch (const Killed&) {
+        died = true;
+      }
+    }
+    if (!died) {
+      EXPECT_GT(operation, 100) << "the life was too short to prove anything";
+      return;
+    }
+    machine_too ? env.lose_power() : env.kill();
+    TestServer server(env, clock, {{"appendonly", "yes"}, {"appendfsync", "always"}});
+    ASSERT_EQ(server.load(), "") << "died at operation " << operation;
+    const Contents found = server.contents();
+    EXPECT_TRUE(found == life.acknowledged || found == life.attempted)
+        << "died at operation " << operation << ", found " << testing::PrintToString(found)
+        << ", acknowledged " << testing::PrintToString(life.acknowledged);
+    EXPECT_GE(server.libraries.size(), life.acknowledged_libraries.size());
+    // And life goes on.
+    server.run("INCR", "n");
+    server.turn();
+    EXPECT_EQ(server.misconf(), "");
+  }
+}
+
+TEST(AofCrash, AKilledProcessLosesNothing) { die_everywhere(false); }
+TEST(AofCrash, ALostMachineLosesNothing) { die_everywhere(true); }
+
+}  // namespace
+}  // namespace tandem
