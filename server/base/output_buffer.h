@@ -18,7 +18,7 @@ class OutputBuffer {
 
   void append(std::string_view bytes) {
     char* out = reserve(bytes.size());
-    std::memcpy(out, bytes.data(), bytes.size());
+    bytes.copy(out, bytes.size());  // an empty view may have no address, which memcpy forbids
     end_ += bytes.size();
   }
   void append(char c) {

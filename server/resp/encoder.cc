@@ -45,7 +45,7 @@ void RespEncoder::bulk(std::string_view bytes) {
   }
   out[end++] = '\r';
   out[end++] = '\n';
-  std::memcpy(out + end, bytes.data(), bytes.size());
+  bytes.copy(out + end, bytes.size());  // an empty view may have no address, which memcpy forbids
   end += bytes.size();
   out[end++] = '\r';
   out[end++] = '\n';

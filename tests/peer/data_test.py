@@ -376,7 +376,11 @@ def main():
             servers.append(peers.Server(program))
         pair = Pair(*servers)
         for seed in seeds:
-            failure = run_sequence(pair, seed, arguments.steps)
+            try:
+                failure = run_sequence(pair, seed, arguments.steps)
+            except OSError as error:
+                print("seed %d: %s\n%s" % (seed, error, servers[0].log()))
+                return 1
             if failure:
                 failed += 1
                 print("seed %d: %s" % (seed, failure))

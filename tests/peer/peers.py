@@ -119,13 +119,16 @@ class Server:
             except OSError:
                 pass
             time.sleep(0.01)
-        with open(self.log_path, "rb") as log:
-            text = log.read().decode("latin-1")
+        text = self.log()
         self.stop()
         raise RuntimeError("%s did not start:\n%s" % (self.process.args[0], text))
 
     def connect(self):
         return Connection(self.socket_path)
+
+    def log(self):
+        with open(self.log_path, "rb") as log:
+            return log.read().decode("latin-1")
 
     def stop(self):
         if self.process.poll() is None:
