@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 #include "server/base/numbers.h"
 #include "server/base/strings.h"
@@ -10,19 +11,26 @@ namespace tandem {
 
 namespace {
 
-constexpr size_t kMaxInlineBytes = 64 * 1024;
+// The longest line: a header, or an inline command without its line end.
+constexpr size_t kMaxLineBytes = 64 * 1024;
 constexpr size_t kPreallocatedArgs = 1024;
+// A vector of arguments that has grown beyond this is not kept for the next request.
+constexpr size_t kKeptArgs = 64 * 1024;
 
-// Reads the digits of a header line, the common case of parse_int64 without its copying.
-bool read_length(std::string_view line, int64_t* value) {
-  if (line.size() == 1 && line[0] >= '0' && line[0] <= '9') {
-    *value = line[0] - '0';
-    return true;
+// Reads a header of one or two digits at `line` ("*3\r\n", "$16\r\n"), which is nearly every header
+// there is. Returns its length, or 0 when it is anything else.
+inline size_t read_short_header(const char* line, size_t available, int64_t* value) {
+  if (available < 4) return 0;
+  const unsigned first = static_cast<unsigned char>(line[1]) - unsigned{'0'};
+  if (first > 9) return 0;
+  if (line[2] == '\r') {
+    *value = first;
+    return 4;
   }
-  const auto number = parse_int64(line);
-  if (!number) return false;
-  *value = *number;
-  return true;
+  const unsigned second = static_cast<unsigned char>(line[2]) - unsigned{'0'};
+  if (second > 9 || first == 0 || line[3] != '\r' || available < 5) return 0;
+  *value = first * 10 + second;
+  return 5;
 }
 
 }  // namespace
@@ -32,97 +40,138 @@ RequestParser::Outcome RequestParser::fail(std::string text) {
   return Outcome::kError;
 }
 
-RequestParser::Outcome RequestParser::finish(size_t consumed) {
+void RequestParser::finish(size_t consumed) {
   consumed_ = consumed;
   position_ = 0;
-  args_left_ = -1;
-  bulk_length_ = -1;
-  wanted_ = 0;
-  return Outcome::kRequest;
+  args_left_ = 0;
 }
 
 RequestParser::Outcome RequestParser::parse(std::string_view input, const RequestLimits& limits) {
   wanted_ = 0;
   if (input.empty()) return Outcome::kNeedMore;
-  if (args_left_ >= 0 || input[0] == '*') return parse_array(input, limits);
+  if (input[0] == '*') return parse_array(input, limits);
   return parse_inline(input);
+}
+
+// Reads the number between the type byte at `position_` and the line's end, and moves behind it. As
+// in Valkey, the byte after '\r' is taken for '\n' without a look.
+RequestParser::Header RequestParser::read_header(std::string_view input, int64_t* value) {
+  const char* const line = input.data() + position_;
+  const size_t available = input.size() - position_;
+  const size_t searched = std::min(available, kMaxLineBytes);
+  const auto* const end = static_cast<const char*>(std::memchr(line, '\r', searched));
+  if (end == nullptr) return available > kMaxLineBytes ? Header::kTooLong : Header::kNeedMore;
+  const size_t length = static_cast<size_t>(end - line);
+  if (length + 2 > available) return Header::kNeedMore;
+  const auto number =
+      length == 0 ? std::nullopt : parse_int64(std::string_view(line + 1, length - 1));
+  if (!number) return Header::kNotANumber;
+  *value = *number;
+  position_ += length + 2;
+  return Header::kRead;
 }
 
 RequestParser::Outcome RequestParser::parse_array(std::string_view input,
                                                   const RequestLimits& limits) {
-  const char* const data = input.data();
-  if (args_left_ < 0) {
-    const size_t search_from = 1;
-    const auto* end =
-        static_cast<const char*>(std::memchr(data + search_from, '\r', input.size() - search_from));
-    if (end == nullptr) {
-      return input.size() > kMaxInlineBytes ? fail("too big mbulk count string")
-                                            : Outcome::kNeedMore;
-    }
-    if (end + 1 == data + input.size()) return Outcome::kNeedMore;
-    int64_t count = 0;
-    if (!read_length({data + 1, static_cast<size_t>(end - data - 1)}, &count) ||
-        count > int64_t{INT32_MAX}) {
-      return fail("invalid multibulk length");
-    }
-    if (count > limits.max_args) {
-      return fail(limits.max_args <= RequestLimits::unauthenticated().max_args
-                      ? "unauthenticated multibulk length"
-                      : "invalid multibulk length");
-    }
-    position_ = static_cast<size_t>(end - data) + 2;
-    if (count <= 0) {
-      finish(position_);
-      args_.clear();
-      return Outcome::kEmpty;
-    }
-    pieces_.clear();
-    pieces_.reserve(std::min(static_cast<size_t>(count), kPreallocatedArgs));
-    args_left_ = count;
-    bulk_length_ = -1;
+  if (args_left_ == 0) {
+    const Outcome begun = begin_array(input, limits);
+    if (begun != Outcome::kRequest) return begun;
+  } else {
+    follow(input.data());
   }
+  return parse_bulks(input, limits);
+}
+
+// kRequest: the header has been read, the bulks follow.
+RequestParser::Outcome RequestParser::begin_array(std::string_view input,
+                                                  const RequestLimits& limits) {
+  int64_t count = 0;
+  position_ = read_short_header(input.data(), input.size(), &count);
+  if (position_ == 0) {
+    switch (read_header(input, &count)) {
+      case Header::kRead:
+        break;
+      case Header::kNeedMore:
+        return Outcome::kNeedMore;
+      case Header::kTooLong:
+        return fail("too big mbulk count string");
+      case Header::kNotANumber:
+        return fail("invalid multibulk length");
+    }
+  }
+  if (count > INT32_MAX) return fail("invalid multibulk length");
+  if (count > limits.max_args) {
+    return fail(limits.authenticated ? "invalid multibulk length"
+                                     : "unauthenticated multibulk length");
+  }
+  if (args_.capacity() > kKeptArgs) args_ = {};
+  args_.clear();
+  if (count <= 0) {
+    finish(position_);
+    return Outcome::kEmpty;
+  }
+  args_.reserve(std::min(static_cast<size_t>(count), kPreallocatedArgs));
+  base_ = input.data();
+  args_left_ = count;
+  bulk_length_ = -1;
+  return Outcome::kRequest;
+}
+
+RequestParser::Outcome RequestParser::parse_bulks(std::string_view input,
+                                                  const RequestLimits& limits) {
+  const char* const data = input.data();
   while (args_left_ > 0) {
     if (bulk_length_ < 0) {
-      if (position_ >= input.size()) return Outcome::kNeedMore;
-      const auto* end =
-          static_cast<const char*>(std::memchr(data + position_, '\r', input.size() - position_));
-      if (end == nullptr) {
-        return input.size() - position_ > kMaxInlineBytes ? fail("too big bulk count string")
-                                                          : Outcome::kNeedMore;
-      }
-      if (end + 1 == data + input.size()) return Outcome::kNeedMore;
-      if (data[position_] != '$') {
-        return fail(std::string("expected '$', got '") + data[position_] + "'");
-      }
-      const size_t digits = position_ + 1;
       int64_t length = 0;
-      if (!read_length({data + digits, static_cast<size_t>(end - data) - digits}, &length) ||
-          length < 0) {
-        return fail("invalid bulk length");
+      const size_t header =
+          input.size() > position_ && data[position_] == '$'
+              ? read_short_header(data + position_, input.size() - position_, &length)
+              : 0;
+      position_ += header;
+      if (header == 0) {
+        if (position_ >= input.size()) return Outcome::kNeedMore;
+        const size_t start = position_;
+        const Header what = read_header(input, &length);
+        // Whether it is a bulk at all is looked at once its line is complete, and first.
+        if (what == Header::kNeedMore || what == Header::kTooLong || data[start] != '$') {
+          position_ = start;
+          return bulk_header_failed(what, input);
+        }
+        if (what == Header::kNotANumber || length < 0) return fail("invalid bulk length");
       }
       if (length > limits.max_bulk_bytes) {
-        return fail(limits.max_args <= RequestLimits::unauthenticated().max_args
-                        ? "unauthenticated bulk length"
-                        : "invalid bulk length");
+        return fail(limits.authenticated ? "invalid bulk length" : "unauthenticated bulk length");
       }
       bulk_length_ = length;
-      position_ = static_cast<size_t>(end - data) + 2;
     }
     const size_t length = static_cast<size_t>(bulk_length_);
     if (input.size() - position_ < length + 2) {
       wanted_ = position_ + length + 2;
       return Outcome::kNeedMore;
     }
-    pieces_.push_back({position_, length});
+    args_.emplace_back(data + position_, length);
     position_ += length + 2;
     bulk_length_ = -1;
     --args_left_;
   }
-  args_.resize(pieces_.size());
-  for (size_t i = 0; i < pieces_.size(); ++i) {
-    args_[i] = {data + pieces_[i].offset, pieces_[i].length};
+  finish(position_);
+  return Outcome::kRequest;
+}
+
+RequestParser::Outcome RequestParser::bulk_header_failed(Header what, std::string_view input) {
+  if (what == Header::kNeedMore) return Outcome::kNeedMore;
+  if (what == Header::kTooLong) return fail("too big bulk count string");
+  return fail(std::string("expected '$', got '") + input[position_] + "'");
+}
+
+// The input has moved since the arguments so far were found: they move with it.
+void RequestParser::follow(const char* data) {
+  if (data == base_) return;
+  const auto from = reinterpret_cast<uintptr_t>(base_);
+  for (std::string_view& arg : args_) {
+    arg = {data + (reinterpret_cast<uintptr_t>(arg.data()) - from), arg.size()};
   }
-  return finish(position_);
+  base_ = data;
 }
 
 RequestParser::Outcome RequestParser::parse_inline(std::string_view input) {
@@ -132,10 +181,10 @@ RequestParser::Outcome RequestParser::parse_inline(std::string_view input) {
       static_cast<const char*>(std::memchr(input.data() + from, '\n', input.size() - from));
   if (end == nullptr) {
     position_ = input.size();
-    return input.size() > kMaxInlineBytes ? fail("too big inline request") : Outcome::kNeedMore;
+    return input.size() > kMaxLineBytes ? fail("too big inline request") : Outcome::kNeedMore;
   }
   const size_t line_length = static_cast<size_t>(end - input.data());
-  if (line_length > kMaxInlineBytes) return fail("too big inline request");
+  if (line_length > kMaxLineBytes) return fail("too big inline request");
   std::string_view line = input.substr(0, line_length);
   if (!line.empty() && line.back() == '\r') line.remove_suffix(1);
   finish(line_length + 1);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -10,10 +11,11 @@ namespace tandem {
 
 // Bounds of what a client may send; tighter before it has authenticated.
 struct RequestLimits {
-  int64_t max_args = 1024 * 1024;
+  int64_t max_args = INT32_MAX;
   int64_t max_bulk_bytes = 512LL * 1024 * 1024;
+  bool authenticated = true;  // only the wording of the errors depends on it
 
-  static RequestLimits unauthenticated() { return {10, 16 * 1024}; }
+  static constexpr RequestLimits unauthenticated() { return {10, 16 * 1024, false}; }
 };
 
 // Splits a connection's input into requests: RESP arrays of bulk strings, and inline commands (a
@@ -39,20 +41,26 @@ class RequestParser {
   size_t wanted() const { return wanted_; }
 
  private:
-  struct Piece {
-    size_t offset, length;
-  };
-  Outcome parse_array(std::string_view input, const RequestLimits& limits);
-  Outcome parse_inline(std::string_view input);
-  Outcome fail(std::string text);
-  Outcome finish(size_t consumed);
+  // What looking for a header line has come to.
+  enum class Header : uint8_t { kRead, kNeedMore, kTooLong, kNotANumber };
 
+  Header read_header(std::string_view input, int64_t* value);
+  Outcome parse_array(std::string_view input, const RequestLimits& limits);
+  Outcome begin_array(std::string_view input, const RequestLimits& limits);
+  Outcome parse_bulks(std::string_view input, const RequestLimits& limits);
+  Outcome bulk_header_failed(Header what, std::string_view input);
+  Outcome parse_inline(std::string_view input);
+  void follow(const char* data);
+  Outcome fail(std::string text);
+  void finish(size_t consumed);
+
+  // The arguments found so far, as views into the input that began at `base_`.
   std::vector<std::string_view> args_;
-  std::vector<Piece> pieces_;  // the arguments found so far, as positions in the input
+  const char* base_ = nullptr;
   std::vector<std::string> inline_words_;
   std::string error_;
   size_t position_ = 0;       // where parsing goes on
-  int64_t args_left_ = -1;    // -1: the array header has not been read
+  int64_t args_left_ = 0;     // 0: no array has been begun
   int64_t bulk_length_ = -1;  // -1: the next bulk header has not been read
   size_t consumed_ = 0;
   size_t wanted_ = 0;
