@@ -200,8 +200,9 @@ void add_used_memory(const InfoSources& from, const ClientTotals& clients, size_
 }
 
 void add_lua_memory(const InfoSources& from, InfoText* out) {
-  out->bytes("used_memory_lua", 0);
+  out->field("used_memory_lua", 0);
   out->field("used_memory_vm_eval", 0);
+  out->human("used_memory_lua_human", 0);
   out->field("used_memory_scripts_eval", 0);
   out->field("number_of_cached_scripts", 0);
   out->field("number_of_functions", from.functions);
