@@ -162,6 +162,11 @@ void add_clients(const InfoSources& from, InfoText* out) {
   out->field("total_blocking_keys_on_nokey", 0);
 }
 
+// Of the backlog; nothing until there is one.
+uint64_t backlog_bytes(const InfoSources& from) {
+  return from.replication.backlog_active ? static_cast<uint64_t>(from.replication.backlog_size) : 0;
+}
+
 uint64_t physical_memory() {
   const long pages = sysconf(_SC_PHYS_PAGES), page_bytes = sysconf(_SC_PAGESIZE);
   if (pages <= 0 || page_bytes <= 0) return 0;
@@ -179,9 +184,9 @@ void add_used_memory(const InfoSources& from, const ClientTotals& clients, size_
   size_t tables = 0;
   Keyspace& keyspace = from.executor.keyspace();
   for (int i = 0; i < keyspace.database_count(); ++i) tables += keyspace.database(i).table_memory();
-  const size_t overhead =
-      from.startup_memory + tables + clients.client_bytes + clients.replica_bytes +
-      static_cast<uint64_t>(from.replication.backlog_size) + from.persistence.aof_buffer_length;
+  const size_t overhead = from.startup_memory + tables + clients.client_bytes +
+                          clients.replica_bytes + backlog_bytes(from) +
+                          from.persistence.aof_buffer_length;
   const size_t dataset = used > overhead ? used - overhead : 0;
   const size_t since_start = used > from.startup_memory ? used - from.startup_memory : 0;
   out->bytes("used_memory", used);
@@ -195,8 +200,9 @@ void add_used_memory(const InfoSources& from, const ClientTotals& clients, size_
 }
 
 void add_lua_memory(const InfoSources& from, InfoText* out) {
-  out->bytes("used_memory_lua", 0);
+  out->field("used_memory_lua", 0);
   out->field("used_memory_vm_eval", 0);
+  out->human("used_memory_lua_human", 0);
   out->field("used_memory_scripts_eval", 0);
   out->field("number_of_cached_scripts", 0);
   out->field("number_of_functions", from.functions);
@@ -234,9 +240,8 @@ void add_memory(const InfoSources& from, InfoText* out) {
   out->decimal("mem_fragmentation_ratio", ratio(resident, used));
   out->field("mem_fragmentation_bytes", beyond(resident, used));
   out->field("mem_not_counted_for_evict", from.persistence.aof_buffer_length);
-  out->field("mem_replication_backlog", static_cast<uint64_t>(from.replication.backlog_size));
-  out->field("mem_total_replication_buffers",
-             static_cast<uint64_t>(from.replication.backlog_size) + clients.replica_bytes);
+  out->field("mem_replication_backlog", backlog_bytes(from));
+  out->field("mem_total_replication_buffers", backlog_bytes(from) + clients.replica_bytes);
   out->field("mem_clients_slaves", clients.replica_bytes);
   out->field("mem_clients_normal", clients.client_bytes);
   out->field("mem_cluster_links", 0);

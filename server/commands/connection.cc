@@ -57,7 +57,11 @@ void reset_command(Call& call) {
 
 void select_command(Call& call) {
   const auto index = parse_int64(call.args[1]);
-  if (!index || *index < INT32_MIN || *index > INT32_MAX) return call.not_an_integer();
+  if (!index) return call.not_an_integer();
+  if (*index < INT32_MIN || *index > INT32_MAX) {
+    call.reply.error("ERR value is out of range, value must between -2147483648 and 2147483647");
+    return;
+  }
   if (*index < 0 || *index >= call.keyspace.database_count()) {
     call.reply.error("ERR DB index is out of range");
     return;

@@ -140,6 +140,13 @@ void reply_all_info(Call& call) {
   for (const auto& command : commands) reply_info(call.reply, *command);
 }
 
+// An unknown subcommand arrives here too, since COMMAND is a command by itself.
+void command_command(Call& call) {
+  if (call.args.size() == 1) return reply_all_info(call);
+  call.reply.error("ERR unknown subcommand '" + std::string(call.args[1].substr(0, 128)) +
+                   "'. Try COMMAND HELP.");
+}
+
 void command_info_command(Call& call) {
   if (call.args.size() == 2) return reply_all_info(call);
   call.reply.array(call.args.size() - 2);
@@ -317,7 +324,7 @@ constexpr std::string_view kUnordered = "nondeterministic_output_order";
 
 constexpr CommandRow kRows[] = {
     {.name = "command",
-     .handler = reply_all_info,
+     .handler = command_command,
      .arity = -1,
      .flags = "loading,stale",
      .categories = "@connection,@slow",

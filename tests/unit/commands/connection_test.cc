@@ -22,7 +22,8 @@ TEST_F(ConnectionTest, Select) {
   EXPECT_EQ(client->db, 15);
   EXPECT_EQ(run({"select", "16"}), "-ERR DB index is out of range");
   EXPECT_EQ(run({"select", "-1"}), "-ERR DB index is out of range");
-  EXPECT_EQ(run({"select", "4294967297"}), "-ERR value is not an integer or out of range");
+  EXPECT_EQ(run({"select", "4294967297"}),
+            "-ERR value is out of range, value must between -2147483648 and 2147483647");
   EXPECT_EQ(run({"select", "a"}), "-ERR value is not an integer or out of range");
   EXPECT_EQ(client->db, 15);
 }

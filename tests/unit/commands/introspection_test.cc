@@ -80,6 +80,7 @@ TEST_F(IntrospectionTest, AllAndCount) {
   EXPECT_EQ(run({"command", "count"}), ":" + count);
   EXPECT_TRUE(run({"command"}).starts_with("*" + count + " *10 "));
   EXPECT_EQ(run({"command"}), run({"command", "info"}));
+  EXPECT_EQ(run({"command", "foo"}), "-ERR unknown subcommand 'foo'. Try COMMAND HELP.");
 }
 
 TEST_F(IntrospectionTest, Docs) {
