@@ -18,12 +18,9 @@
 #include "server/exec/executor.h"
 #include "server/resp/reply_reader.h"
 #include "server/store/keyspace.h"
+#include "tests/support/reply_text.h"
 
 namespace tandem {
-
-// A reply on one line, in redis-cli's words: OK, (nil), (integer) 1, "bulk", (error) ERR no,
-// ["a", (integer) 2], {"field": "value"}.
-std::string reply_text(const ReplyValue& value);
 
 // All commands over an empty keyspace, in process: run() sends a request as a client's and returns
 // the reply's text; effects() is what the AOF and the replicas would get. Time stands still until
