@@ -70,8 +70,7 @@ Result<std::string> FunctionEngine::load_into(FunctionSet& set, std::string_view
   const Result<LibraryHeader> header = parse_library_header(source);
   if (header.ok() && !replace && set.libraries().contains(header.value().name) &&
       equals_ignore_case(header.value().engine, kEngineName)) {
-    return make_error(ErrorKind::kInvalid,
-                      "Library '" + header.value().name + "' already exists");
+    return make_error(ErrorKind::kInvalid, "Library '" + header.value().name + "' already exists");
   }
   auto library = compile(source, time_limit_ms);
   if (!library.ok()) return library.error();

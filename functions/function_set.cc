@@ -33,9 +33,7 @@ struct NameHash {
 
 struct NameEqual {
   using is_transparent = void;
-  bool operator()(std::string_view a, std::string_view b) const {
-    return equals_ignore_case(a, b);
-  }
+  bool operator()(std::string_view a, std::string_view b) const { return equals_ignore_case(a, b); }
 };
 
 }  // namespace
@@ -73,8 +71,7 @@ const Function* FunctionSet::find_function(std::string_view name) const {
 
 Status FunctionSet::add(std::shared_ptr<const FunctionLibrary> library, bool replace) {
   const auto same_name = libraries_.find(library->name);
-  const FunctionLibrary* old =
-      same_name == libraries_.end() ? nullptr : same_name->second.get();
+  const FunctionLibrary* old = same_name == libraries_.end() ? nullptr : same_name->second.get();
   if (old != nullptr && !replace) {
     return make_error(ErrorKind::kInvalid, "Library '" + library->name + "' already exists");
   }

@@ -46,8 +46,8 @@ std::string_view text_field(lua_State* lua, int table, const char* name) {
   return bytes == nullptr ? std::string_view() : std::string_view(bytes, length);
 }
 
-// The failed command's error has been counted; passing it on as the function's own must not count it
-// twice, and whoever encodes the reply will.
+// The failed command's error has been counted; passing it on as the function's own must not count
+// it twice, and whoever encodes the reply will.
 void forget_error(ExecutorStats& stats, std::string_view text) {
   const auto found = stats.errors.find(text.substr(0, text.find(' ')));
   if (found == stats.errors.end() || found->second == 0 || stats.total_error_replies == 0) return;
@@ -58,8 +58,7 @@ void forget_error(ExecutorStats& stats, std::string_view text) {
 }  // namespace
 
 LuaHost::LuaHost(Executor& executor)
-    : executor_(executor),
-      script_client_(executor.make_internal_client(ClientKind::kInternal)) {
+    : executor_(executor), script_client_(executor.make_internal_client(ClientKind::kInternal)) {
   lua_ = lua_newstate(&LuaAllocator::reallocate, &allocator_);
   if (lua_ == nullptr) throw std::bad_alloc();
   lua_pushlightuserdata(lua_, const_cast<char*>(&kHostKey));

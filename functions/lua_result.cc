@@ -22,7 +22,8 @@ std::string_view text_at(lua_State* lua, int index) {
 // Statuses and big numbers are lines of their own in RESP.
 std::string one_line(std::string_view text) {
   std::string line(text);
-  std::replace_if(line.begin(), line.end(), [](char c) { return c == '\r' || c == '\n'; }, ' ');
+  std::replace_if(
+      line.begin(), line.end(), [](char c) { return c == '\r' || c == '\n'; }, ' ');
   return line;
 }
 

@@ -119,9 +119,7 @@ int checked_pcall(lua_State* lua) {
   return results;
 }
 
-bool is_bytecode(std::string_view chunk) {
-  return !chunk.empty() && chunk[0] == LUA_SIGNATURE[0];
-}
+bool is_bytecode(std::string_view chunk) { return !chunk.empty() && chunk[0] == LUA_SIGNATURE[0]; }
 
 int compile_chunk(lua_State* lua, std::string_view chunk, const char* name) {
   if (is_bytecode(chunk)) {

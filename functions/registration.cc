@@ -56,8 +56,7 @@ void read_named_arguments(lua_State* lua, Function* function, int callback_slot)
   while (lua_next(lua, 1) != 0) {
     const int value = lua_gettop(lua);
     if (lua_isstring(lua, -2) == 0) {
-      raise_error(lua,
-                  "ERR named argument key given to server.register_function is not a string");
+      raise_error(lua, "ERR named argument key given to server.register_function is not a string");
     }
     // A number passes for a string and names nothing; lua_next must find it as it was.
     const std::string_view key =

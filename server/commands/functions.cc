@@ -223,31 +223,30 @@ void restore_command(Call& call) {
 
 // FUNCTION HELP
 void help_command(Call& call) {
-  reply_help(
-      call,
-      {{"LOAD [REPLACE] <FUNCTION CODE>", "Create a library from its code, which names it."},
-       {"DELETE <LIBRARY NAME>", "Delete a library with all its functions."},
-       {"LIST [LIBRARYNAME PATTERN] [WITHCODE]",
-        "Return the libraries, or those whose name matches the pattern:\n"
-        "* Library name\n"
-        "* The engine that runs it\n"
-        "* Its functions with their descriptions and flags\n"
-        "* Its code (if WITHCODE is given)"},
-       {"STATS",
-        "Return the function that is running, or nil:\n"
-        "* Function name\n"
-        "* The command that called it\n"
-        "* For how many milliseconds it has been running\n"
-        "and the engines with their numbers of libraries and functions."},
-       {"KILL", "Stop the function that is running, if it has not written yet."},
-       {"FLUSH [ASYNC|SYNC]", "Delete all libraries."},
-       {"DUMP", "Return all libraries as a payload for FUNCTION RESTORE."},
-       {"RESTORE <PAYLOAD> [FLUSH|APPEND|REPLACE]",
-        "Create the libraries of a payload, all of them or none. Libraries that exist are:\n"
-        "* FLUSH: deleted first.\n"
-        "* APPEND: kept; it is an error if the payload has one of the same name (default).\n"
-        "* REPLACE: kept, but for those that the payload has as well. A function name that\n"
-        "  another library uses is still an error."}});
+  reply_help(call,
+             {{"LOAD [REPLACE] <FUNCTION CODE>", "Create a library from its code, which names it."},
+              {"DELETE <LIBRARY NAME>", "Delete a library with all its functions."},
+              {"LIST [LIBRARYNAME PATTERN] [WITHCODE]",
+               "Return the libraries, or those whose name matches the pattern:\n"
+               "* Library name\n"
+               "* The engine that runs it\n"
+               "* Its functions with their descriptions and flags\n"
+               "* Its code (if WITHCODE is given)"},
+              {"STATS",
+               "Return the function that is running, or nil:\n"
+               "* Function name\n"
+               "* The command that called it\n"
+               "* For how many milliseconds it has been running\n"
+               "and the engines with their numbers of libraries and functions."},
+              {"KILL", "Stop the function that is running, if it has not written yet."},
+              {"FLUSH [ASYNC|SYNC]", "Delete all libraries."},
+              {"DUMP", "Return all libraries as a payload for FUNCTION RESTORE."},
+              {"RESTORE <PAYLOAD> [FLUSH|APPEND|REPLACE]",
+               "Create the libraries of a payload, all of them or none. Libraries that exist are:\n"
+               "* FLUSH: deleted first.\n"
+               "* APPEND: kept; it is an error if the payload has one of the same name (default).\n"
+               "* REPLACE: kept, but for those that the payload has as well. A function name that\n"
+               "  another library uses is still an error."}});
 }
 
 void call_function(Call& call, bool read_only) {

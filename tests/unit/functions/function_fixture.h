@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "functions/function_engine.h"
+#include "server/base/strings.h"
 #include "tests/unit/commands/command_fixture.h"
 
 namespace tandem {

@@ -24,8 +24,7 @@ TEST_F(LoadTest, ReadsTheFirstLine) {
       {"#!lua 'name=lib\n", "Invalid library metadata"},
       {"#!lua\n", "Library name was not given"},
       {"#!\n", "Library name was not given"},
-      {"#!lua name=a name=b\n",
-       "Invalid metadata value, name argument was given multiple times"},
+      {"#!lua name=a name=b\n", "Invalid metadata value, name argument was given multiple times"},
       {"#!lua name=a foo=b\n", "Invalid metadata value given: foo=b"},
       {"#! lua name=a\n", "Invalid metadata value given: lua"},
       {"#!lua name=\n",
@@ -66,8 +65,9 @@ TEST_F(LoadTest, NamesAreTakenOnce) {
 }
 
 TEST_F(LoadTest, AFailedLoadLeavesTheOldLibraryWhole) {
-  load("server.register_function('f', function() return 'old' end)\n"
-       "server.register_function('g', function() return 'old' end)");
+  load(
+      "server.register_function('f', function() return 'old' end)\n"
+      "server.register_function('g', function() return 'old' end)");
   for (const char* broken :
        {"foo(", "", "server.register_function('f', 1)", "x = 1", "server.nosuch()",
         "server.register_function('f', function() return 'new' end) local t t()"}) {
@@ -128,8 +128,7 @@ TEST_F(LoadTest, RefusesWrongRegistrations) {
       {"('f')",
        "calling server.register_function with a single argument is only applicable to Lua table "
        "(representing named arguments)."},
-      {"(" + function + ", 'f')",
-       "first argument to server.register_function must be a string"},
+      {"(" + function + ", 'f')", "first argument to server.register_function must be a string"},
       {"('f', 1)", "second argument to server.register_function must be a function"},
       {"{}", "server.register_function must get a function name argument"},
       {"{function_name='f'}", "server.register_function must get a callback argument"},
@@ -139,8 +138,7 @@ TEST_F(LoadTest, RefusesWrongRegistrations) {
        "callback argument given to server.register_function must be a function"},
       {"{function_name='f', callback=" + function + ", flags=1}",
        "flags argument to server.register_function must be a table representing function flags"},
-      {"{function_name='f', callback=" + function + ", flags={'no-write'}}",
-       "unknown flag given"},
+      {"{function_name='f', callback=" + function + ", flags={'no-write'}}", "unknown flag given"},
       {"{function_name='f', callback=" + function + ", flags={{}}}", "unknown flag given"},
       {"{function_name='f', callback=" + function + ", description={}}",
        "description argument given to server.register_function must be a string"},
@@ -163,8 +161,7 @@ TEST_F(LoadTest, RefusesWrongRegistrations) {
 
 TEST_F(LoadTest, CodeThatDoesNotEndIsStopped) {
   clock_.step_us = 10'000;
-  const std::string timeout =
-      "(error) ERR Error registering functions: ERR FUNCTION LOAD timeout";
+  const std::string timeout = "(error) ERR Error registering functions: ERR FUNCTION LOAD timeout";
   EXPECT_EQ(load("while true do end"), timeout);
   EXPECT_EQ(load("local function f() return f() end f()"), timeout);
   clock_.step_us = 0;
@@ -174,9 +171,8 @@ TEST_F(LoadTest, CodeThatDoesNotEndIsStopped) {
 TEST_F(LoadTest, ListsByPatternAndWithCode) {
   run("FUNCTION", "LOAD", library("one", "f"));
   run("FUNCTION", "LOAD", library("two", "g"));
-  const std::string one =
-      R"("library_name", "one", "engine", "LUA", "functions", )"
-      R"([["name", "f", "description", (nil), "flags", []]])";
+  const std::string one = R"("library_name", "one", "engine", "LUA", "functions", )"
+                          R"([["name", "f", "description", (nil), "flags", []]])";
   EXPECT_EQ(run("FUNCTION", "LIST", "LIBRARYNAME", "ON*"), "[[" + one + "]]");
   EXPECT_EQ(run("FUNCTION", "LIST", "withcode", "libraryname", "one"),
             "[[" + one + ", \"library_code\", " + quote(library("one", "f")) + "]]");
@@ -218,8 +214,9 @@ TEST_F(LoadTest, StatsCount) {
   EXPECT_EQ(run("FUNCTION", "STATS"),
             R"(["running_script", (nil), "engines", ["LUA", )"
             R"(["libraries_count", (integer) 0, "functions_count", (integer) 0]]])");
-  load("server.register_function('f', function() end)\n"
-       "server.register_function('g', function() end)");
+  load(
+      "server.register_function('f', function() end)\n"
+      "server.register_function('g', function() end)");
   set_protocol(3);
   EXPECT_EQ(run("FUNCTION", "STATS"),
             R"({"running_script": (nil), "engines": {"LUA": )"
@@ -245,7 +242,8 @@ TEST_F(LoadTest, ASetIsBuiltAside) {
 
 TEST_F(LoadTest, ForgottenLibrariesGiveTheirMemoryBack) {
   const std::string source =
-      "local t = {'" + std::string(100'000, 'x') + "'}\n"
+      "local t = {'" + std::string(100'000, 'x') +
+      "'}\n"
       "server.register_function('f', function() return collectgarbage() + #t end)";
   load(source);
   run("FCALL", "f", "0");

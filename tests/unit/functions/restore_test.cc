@@ -52,8 +52,7 @@ TEST_F(RestoreTest, ChangesNothingWhenItFails) {
   run("FUNCTION", "LOAD", library("a", "f"));
   run("FUNCTION", "LOAD", library("b", "g"));
   const std::string taken = dump_libraries({library("a", "f2"), library("c", "g")});
-  EXPECT_EQ(run("FUNCTION", "RESTORE", taken, "REPLACE"),
-            "(error) ERR Function g already exists");
+  EXPECT_EQ(run("FUNCTION", "RESTORE", taken, "REPLACE"), "(error) ERR Function g already exists");
   const std::string broken = dump_libraries({library("c", "h"), "#!lua name=d\nfoo("});
   for (const char* policy : {"APPEND", "REPLACE", "FLUSH"}) {
     EXPECT_EQ(run("FUNCTION", "RESTORE", broken, policy),

@@ -45,7 +45,8 @@ TEST_F(SandboxTest, MissingGlobalsAreErrors) {
                            "dofile", "loadfile", "newproxy", "getfenv", "setfenv"}) {
     EXPECT_EQ(eval("return " + std::string(name)),
               raised("ERR user_function:3: Script attempted to access nonexistent global variable "
-                     "'" + std::string(name) + "'"));
+                     "'" +
+                     std::string(name) + "'"));
   }
   EXPECT_EQ(eval("return server.register_function"), "(nil)");
   EXPECT_EQ(eval("return string.dump"), "(nil)");
@@ -83,14 +84,16 @@ TEST_F(SandboxTest, BytecodeIsNotLoaded) {
 }
 
 TEST_F(SandboxTest, ALibrarysLocalsAreItsOwn) {
-  load("local count = 0\nserver.register_function('f', function() count = count + 1 return count "
-       "end)");
+  load(
+      "local count = 0\nserver.register_function('f', function() count = count + 1 return count "
+      "end)");
   run("FCALL", "f", "0");
   EXPECT_EQ(run("FCALL", "f", "0"), "(integer) 2");
   run("FUNCTION", "LOAD",
       "#!lua name=other\nserver.register_function('g', function() return count end)");
-  EXPECT_TRUE(run("FCALL", "g", "0").starts_with(
-      "(error) ERR user_function:2: Script attempted to access nonexistent global variable"));
+  EXPECT_TRUE(run("FCALL", "g", "0")
+                  .starts_with("(error) ERR user_function:2: Script attempted to access "
+                               "nonexistent global variable"));
 }
 
 TEST_F(SandboxTest, BigStringsAreRefused) {
