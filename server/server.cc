@@ -28,7 +28,7 @@ Server::Server(Config& config, World world)
       functions_(executor_),
       persistence_(config, world.env, world.clock, executor_),
       replication_(Replication::World{config, world.env, world.loop, world.clock, executor_,
-                                      persistence_, world.random_seed + 1}),
+                                      persistence_, world.random_seed + 1, world.make_pipe}),
       run_id_(Random(world.random_seed ^ 0x5DEECE66DULL).hex(40)),
       started_ms_(world.clock.wall_ms()) {
   services_.config = &config_;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -24,6 +25,8 @@ struct World {
   Loop& loop;
   Clock& clock;
   uint64_t random_seed;
+  // See Replication::World.
+  std::function<Result<TransferPipe>()> make_pipe = {};
 };
 
 // A whole server without its sockets: builds the engines, wires them, and drives what happens in
