@@ -5,8 +5,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <iostream>
 #include <string>
 #include <vector>
@@ -16,6 +18,7 @@
 #include "server/base/digest.h"
 #include "server/base/hash.h"
 #include "server/base/log.h"
+#include "server/base/memory.h"
 #include "server/base/posix_env.h"
 #include "server/base/random.h"
 #include "server/base/strings.h"
@@ -35,6 +38,8 @@ constexpr std::string_view kUsage =
     "       tandem-server --port 6380 --replicaof 127.0.0.1 6379\n"
     "       tandem-server /etc/valkey/valkey.conf --appendonly yes\n"
     "       tandem-server --dbfilename functions.rdb\n";
+
+constexpr rlim_t kOwnFiles = 32;  // descriptors that are not clients
 
 int fail(const std::string& message) {
   log_warning(message);
@@ -67,7 +72,6 @@ Status load_configuration(Config& config, Env& env, int argc, char** argv) {
 // Enough descriptors for maxclients and the files; fewer clients when the system does not give
 // them.
 void raise_file_limit(Config& config) {
-  constexpr rlim_t kOwnFiles = 32;
   rlimit limit{};
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
   const rlim_t wanted = static_cast<rlim_t>(config.settings().maxclients) + kOwnFiles;
@@ -79,6 +83,20 @@ void raise_file_limit(Config& config) {
   log_warning("The system allows " + std::to_string(limit.rlim_cur) +
               " open files: maxclients has been reduced to " +
               std::to_string(config.settings().maxclients));
+}
+
+// CONFIG SET maxclients: refused when the system does not give as many descriptors.
+Status check_file_limit(const Config& config) {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return {};
+  const rlim_t wanted = static_cast<rlim_t>(config.settings().maxclients) + kOwnFiles;
+  if (limit.rlim_cur >= wanted) return {};
+  limit.rlim_cur = wanted;
+  if (limit.rlim_cur <= limit.rlim_max && setrlimit(RLIMIT_NOFILE, &limit) == 0) return {};
+  return make_error(
+      ErrorKind::kLimit,
+      "ERR The operating system is not able to handle the specified number of clients, try with " +
+          std::to_string(limit.rlim_max - kOwnFiles));
 }
 
 Status listen_everywhere(const Settings& settings, UvLoop& loop, Server& server) {
@@ -160,6 +178,21 @@ int run(int argc, char** argv) {
   set_hash_seed(random_seed());
   raise_file_limit(config);
 
+  set_allocator_background_thread(settings.jemalloc_bg_thread);
+  config.on_change({"jemalloc-bg-thread"}, [&settings]() -> Status {
+    set_allocator_background_thread(settings.jemalloc_bg_thread);
+    return {};
+  });
+  config.on_change({"dir"}, [&settings]() -> Status {
+    if (chdir(settings.dir.c_str()) == 0) return {};
+    return make_error(ErrorKind::kIo,
+                      std::string("ERR Changing directory: ") + std::strerror(errno));
+  });
+  config.on_change({"maxclients"}, [&config]() -> Status { return check_file_limit(config); });
+  config.on_change({"tcp-keepalive"}, [&loop, &settings]() -> Status {
+    loop.set_tcp_keepalive(static_cast<int>(settings.tcp_keepalive));
+    return {};
+  });
   Server server(config, World{*env, loop, system_clock(), random_seed()});
   server.on_shutdown = [&loop] { loop.stop(); };
   server.executor().serve_while_busy = [&loop] { loop.serve_while_busy(); };

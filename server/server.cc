@@ -89,6 +89,9 @@ Status Server::start() {
   for (std::string_view name : config_.unused_directives_given()) {
     log_notice("The option '" + std::string(name) + "' is accepted and has no effect in Tandem");
   }
+  for (const auto& [from, to] : config_.settings().renamed_commands) {
+    if (Status renamed = executor_.commands().rename(from, to); !renamed.ok()) return renamed;
+  }
   if (Status loaded = persistence_.load(); !loaded.ok()) return loaded;
   replication_.start();
   startup_memory_ = memory_used();
