@@ -74,6 +74,7 @@ Status AofLoader::load_file(const std::string& path, bool last) {
   if (status.ok()) return {};
   Error error = status.error();
   error.message = "Can't load the AOF file " + path + ": " + error.message;
+  // Only damage is worth a repair: what is merely unknown here would be lost by it.
   if (error.kind == ErrorKind::kCorrupt && error.offset) {
     error.message += " at offset " + std::to_string(*error.offset) + repair_advice(path);
     error.offset.reset();
@@ -159,7 +160,8 @@ Status AofLoader::accept(Args args) {
 Status AofLoader::apply(Args args) {
   Command* command = executor_.commands().resolve(args);
   if (command == nullptr || command->handler == nullptr) {
-    return make_error(ErrorKind::kCorrupt, "unknown command " + shown(args[0]));
+    return make_error(ErrorKind::kUnsupported,
+                      "the command " + shown(args[0]) + " is not supported by this server");
   }
   if (!command->accepts_arg_count(args.size())) {
     return make_error(ErrorKind::kCorrupt, "wrong number of arguments (" +

@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "server/base/numbers.h"
+#include "server/base/version.h"
 #include "server/store/hash_value.h"
 
 namespace tandem {
@@ -28,7 +29,7 @@ void write_aux(RdbEncoder& out, std::string_view name, uint64_t value) {
 }
 
 void write_aux_fields(RdbEncoder& out, const SnapshotSource& source) {
-  write_aux(out, "redis-ver", "7.2.4");
+  write_aux(out, "tandem-ver", kTandemVersion);
   write_aux(out, "redis-bits", 64);
   write_aux(out, "ctime", static_cast<uint64_t>(source.now_ms / 1000));
   write_aux(out, "used-mem", source.used_memory);
