@@ -1,0 +1,280 @@
+// A primary and its replicas: joining, losing the link, restarting, chains, and promotion.
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <thread>
+
+#include "tests/support/await.h"
+#include "tests/support/dataset.h"
+#include "tests/support/pair.h"
+
+namespace tandem {
+namespace {
+
+// Writes to a server, half of it through functions, until it is destroyed.
+class Writer {
+ public:
+  explicit Writer(const ServerProcess& server)
+      : client_(server.connect()), thread_([this] { run(); }) {}
+  ~Writer() { stop(); }
+
+  void stop() {
+    stopping_ = true;
+    if (thread_.joinable()) thread_.join();
+  }
+  bool await_written(int count) {
+    const int target = written_ + count;
+    return eventually([&] { return written_ >= target; });
+  }
+
+ private:
+  void run() {
+    try {
+      for (int i = 0; !stopping_; ++i) {
+        const std::string key = "flow:" + std::to_string(i % 500);
+        client_.call("FCALL", "put", "1", key, std::to_string(i));
+        client_.call("HSET", "flow", key, std::to_string(i));
+        client_.call("INCR", "flow:count");
+        if (i % 7 == 0) client_.call("DEL", key);
+        if (i % 11 == 0) client_.call("PEXPIRE", key, "3600000");
+        if (i % 50 == 0) client_.call("FUNCTION", "LOAD", "REPLACE", versioned_library(i));
+        written_ += 3;
+      }
+    } catch (const std::exception& failure) {
+      ADD_FAILURE() << failure.what();
+    }
+  }
+  static std::string versioned_library(int version) {
+    return "#!lua name=flow\nserver.register_function('version', function() return " +
+           std::to_string(version) + " end)";
+  }
+
+  RespClient client_;
+  std::atomic<bool> stopping_ = false;
+  std::atomic<int> written_ = 0;
+  std::thread thread_;
+};
+
+int count(const ServerProcess& server, std::string_view field) {
+  return std::stoi(server.info(field));
+}
+
+bool await_caught_up(const ServerProcess& primary, const ServerProcess& replica) {
+  return eventually([&] { return caught_up(primary, replica); });
+}
+
+// Drops the primary's links to its replicas.
+void cut_links(const ServerProcess& primary) {
+  ASSERT_EQ(primary.run("CLIENT", "KILL", "TYPE", "replica"), "(integer) 1");
+}
+
+TEST(Replication, AReplicaThatJoinsWhileWritesFlow) {
+  ServerProcess primary;
+  populate(primary);
+  Writer writer(primary);
+  ASSERT_TRUE(writer.await_written(300));
+  ServerProcess replica(replica_of(primary));
+  ASSERT_TRUE(eventually([&] { return replica.info("master_link_status") == "up"; }));
+  ASSERT_TRUE(writer.await_written(300));
+  writer.stop();
+  expect_same_dataset(primary, replica);
+  EXPECT_EQ(primary.text("FUNCTION", "DUMP"), replica.text("FUNCTION", "DUMP"));
+  EXPECT_EQ(count(primary, "sync_full"), 1);
+}
+
+TEST(Replication, AReplicaWithAnAofKeepsWhatItReceived) {
+  ServerProcess primary;
+  populate(primary);
+  ServerProcess::Options options = replica_of(primary);
+  options.insert(options.end(), {"--appendonly", "yes", "--appendfsync", "always"});
+  ServerProcess replica(options);
+  ASSERT_TRUE(await_caught_up(primary, replica));
+  primary.run("FCALL", "put", "1", "late", "value");
+  expect_same_dataset(primary, replica);
+  ASSERT_TRUE(eventually([&] {
+    return replica.info("aof_rewrite_in_progress") == "0" &&
+           replica.info("aof_rewrite_scheduled") == "0";
+  }));
+  const std::string digest = replica.run("DEBUG", "DIGEST");
+  replica.kill();
+  replica.start({"--replicaof", "no one"});
+  EXPECT_EQ(replica.run("DEBUG", "DIGEST"), digest);
+  EXPECT_EQ(replica.run("FCALL", "take", "1", "late"), "\"value\"");
+}
+
+TEST(Replication, ALinkThatIsCutResumesWhereItWas) {
+  Pair pair;
+  populate(pair.primary);
+  Writer writer(pair.primary);
+  for (int cut = 1; cut <= 3; ++cut) {
+    ASSERT_TRUE(writer.await_written(100));
+    cut_links(pair.primary);
+    ASSERT_TRUE(eventually([&] { return count(pair.primary, "sync_partial_ok") == cut; }));
+  }
+  writer.stop();
+  expect_same_dataset(pair.primary, pair.replica);
+  EXPECT_EQ(count(pair.primary, "sync_full"), 1);
+}
+
+TEST(Replication, ABacklogThatNoLongerReachesBackMeansAFullSync) {
+  Pair pair({"--repl-backlog-size", "16kb"});
+  populate(pair.primary);
+  ASSERT_TRUE(await_caught_up(pair.primary, pair.replica));
+  pair.replica.terminate();
+  RespClient client = pair.primary.connect();
+  for (int i = 0; i < 100; ++i)
+    client.call("SET", "filler:" + std::to_string(i), std::string(1000, 'f'));
+  pair.replica.start();
+  expect_same_dataset(pair.primary, pair.replica);
+  EXPECT_EQ(count(pair.primary, "sync_full"), 2);
+}
+
+TEST(Replication, ARestartedReplicaResumesWhereItWas) {
+  Pair pair;
+  populate(pair.primary);
+  ASSERT_TRUE(await_caught_up(pair.primary, pair.replica));
+  pair.replica.connect().send("SHUTDOWN", "SAVE");
+  EXPECT_EQ(pair.replica.wait().code, 0);
+  pair.primary.run("FCALL", "put", "1", "meanwhile", "written");
+  pair.replica.start();
+  expect_same_dataset(pair.primary, pair.replica);
+  EXPECT_EQ(count(pair.primary, "sync_full"), 1);
+  EXPECT_EQ(count(pair.primary, "sync_partial_ok"), 1);
+  EXPECT_EQ(pair.replica.run("FCALL_RO", "take", "1", "meanwhile"), "\"written\"");
+}
+
+TEST(Replication, ARestartedPrimaryIsFoundAgain) {
+  Pair pair;
+  populate(pair.primary);
+  ASSERT_TRUE(await_caught_up(pair.primary, pair.replica));
+  pair.primary.connect().send("SHUTDOWN", "SAVE");
+  EXPECT_EQ(pair.primary.wait().code, 0);
+  ASSERT_TRUE(eventually([&] { return pair.replica.info("master_link_status") == "down"; }));
+  EXPECT_EQ(pair.replica.run("FCALL_RO", "take", "1", "key:7"), "\"value of 7\"");
+  pair.primary.start();
+  pair.primary.run("SET", "after", "the restart");
+  expect_same_dataset(pair.primary, pair.replica);
+}
+
+TEST(Replication, AChainOfTwoReplicas) {
+  Pair pair;
+  ServerProcess last(replica_of(pair.replica));
+  populate(pair.primary);
+  Writer writer(pair.primary);
+  ASSERT_TRUE(writer.await_written(100));
+  cut_links(pair.replica);
+  ASSERT_TRUE(eventually([&] { return count(pair.replica, "sync_partial_ok") == 1; }));
+  cut_links(pair.primary);
+  ASSERT_TRUE(eventually([&] { return count(pair.primary, "sync_partial_ok") == 1; }));
+  ASSERT_TRUE(writer.await_written(100));
+  writer.stop();
+  expect_same_dataset(pair.primary, pair.replica);
+  expect_same_dataset(pair.primary, last);
+  EXPECT_EQ(count(pair.replica, "sync_full"), 1);
+}
+
+TEST(Replication, AReplicaRefusesWritesOfClients) {
+  Pair pair;
+  EXPECT_EQ(pair.replica.run("SET", "key", "value"),
+            "(error) READONLY You can't write against a read only replica.");
+  EXPECT_EQ(pair.replica.run("FUNCTION", "LOAD", example_library()),
+            "(error) READONLY You can't write against a read only replica.");
+  EXPECT_EQ(pair.replica.run("FUNCTION", "FLUSH"),
+            "(error) READONLY You can't write against a read only replica.");
+}
+
+TEST(Replication, ChangesOfFunctionsReachTheReplica) {
+  Pair pair;
+  RespClient client = pair.primary.connect();
+  EXPECT_EQ(client.run("FUNCTION", "LOAD", example_library()), "\"lib\"");
+  expect_same_dataset(pair.primary, pair.replica);
+  const std::string dump = client.text("FUNCTION", "DUMP");
+  EXPECT_EQ(client.run("FUNCTION", "DELETE", "lib"), "OK");
+  expect_same_dataset(pair.primary, pair.replica);
+  EXPECT_EQ(client.run("FUNCTION", "RESTORE", dump, "FLUSH"), "OK");
+  expect_same_dataset(pair.primary, pair.replica);
+  EXPECT_EQ(libraries(pair.replica).size(), 1);
+  EXPECT_EQ(client.run("FUNCTION", "FLUSH"), "OK");
+  expect_same_dataset(pair.primary, pair.replica);
+  EXPECT_EQ(libraries(pair.replica).size(), 0);
+}
+
+TEST(Replication, AFullSyncReplacesWhatTheReplicaHad) {
+  ServerProcess primary;
+  populate(primary);
+  ServerProcess replica;
+  replica.run("SET", "own", "data");
+  replica.run("FUNCTION", "LOAD",
+              "#!lua name=own\nserver.register_function('own', function() return 1 end)");
+  EXPECT_EQ(replica.run("REPLICAOF", "127.0.0.1", primary.port_text()), "OK");
+  expect_same_dataset(primary, replica);
+  EXPECT_EQ(replica.run("EXISTS", "own"), "(integer) 0");
+}
+
+TEST(Replication, APromotedReplicaGoesOnAndTheOthersFollowIt) {
+  Pair pair;
+  ServerProcess other(replica_of(pair.primary));
+  populate(pair.primary);
+  ASSERT_TRUE(await_caught_up(pair.primary, pair.replica));
+  ASSERT_TRUE(await_caught_up(pair.primary, other));
+  pair.primary.kill();
+  EXPECT_EQ(pair.replica.run("REPLICAOF", "NO", "ONE"), "OK");
+  EXPECT_EQ(pair.replica.info("role"), "master");
+  EXPECT_EQ(pair.replica.run("FCALL", "put", "1", "new", "primary"), "\"primary\"");
+  EXPECT_EQ(other.run("REPLICAOF", "127.0.0.1", pair.replica.port_text()), "OK");
+  expect_same_dataset(pair.replica, other);
+  // The promoted replica's history continues its primary's.
+  EXPECT_EQ(count(pair.replica, "sync_full"), 0);
+  EXPECT_EQ(count(pair.replica, "sync_partial_ok"), 1);
+}
+
+TEST(Replication, WaitCountsTheReplicasThatHaveTheWrite) {
+  Pair pair;
+  RespClient client = pair.primary.connect();
+  client.call("SET", "key", "value");
+  EXPECT_EQ(client.run("WAIT", "1", "20000"), "(integer) 1");
+  EXPECT_EQ(pair.replica.run("GET", "key"), "\"value\"");
+  EXPECT_EQ(client.run("WAIT", "2", "10"), "(integer) 1");
+}
+
+TEST(Replication, RoleTellsBothSides) {
+  Pair pair;
+  const ReplyValue primary = pair.primary.connect().call("ROLE");
+  ASSERT_EQ(primary.elements.size(), 3);
+  EXPECT_TRUE(primary.elements[0].is_text("master"));
+  ASSERT_EQ(primary.elements[2].elements.size(), 1);
+  EXPECT_TRUE(primary.elements[2].elements[0].elements[1].is_text(pair.replica.port_text()));
+  const ReplyValue replica = pair.replica.connect().call("ROLE");
+  ASSERT_EQ(replica.elements.size(), 5);
+  EXPECT_TRUE(replica.elements[0].is_text("slave"));
+  EXPECT_EQ(replica.elements[2].integer, pair.primary.port());
+  EXPECT_TRUE(replica.elements[3].is_text("connected"));
+}
+
+TEST(Replication, AReplicaMayBeToldNotToServeStaleData) {
+  Pair pair;
+  populate(pair.primary);
+  ASSERT_TRUE(await_caught_up(pair.primary, pair.replica));
+  EXPECT_EQ(pair.replica.run("CONFIG", "SET", "replica-serve-stale-data", "no"), "OK");
+  pair.primary.kill();
+  ASSERT_TRUE(eventually([&] { return pair.replica.info("master_link_status") == "down"; }));
+  EXPECT_THAT(pair.replica.run("GET", "key:1"), ::testing::StartsWith("(error) MASTERDOWN "));
+  EXPECT_THAT(pair.replica.run("FCALL_RO", "take", "1", "key:1"),
+              ::testing::StartsWith("(error) MASTERDOWN "));
+}
+
+TEST(Replication, WithAPassword) {
+  ServerProcess primary({"--requirepass", "secret", "--masterauth", "secret"});
+  ServerProcess::Options options = replica_of(primary);
+  options.insert(options.end(), {"--masterauth", "secret"});
+  ServerProcess replica(options);
+  RespClient client = primary.connect();
+  EXPECT_EQ(client.run("AUTH", "secret"), "OK");
+  EXPECT_EQ(client.run("SET", "key", "value"), "OK");
+  EXPECT_TRUE(eventually([&] { return replica.run("GET", "key") == "\"value\""; }));
+}
+
+}  // namespace
+}  // namespace tandem
