@@ -100,7 +100,7 @@ bool Executor::execute_in_batch(Client& client, Args args) {
   effects_.end_unit();
   if (dirty_ != dirty_before) client.last_write_offset = replication_offset();
   ++client.commands_processed;
-  if (tick_count() - batch_started_ticks_ > kStaleClockUs * ticks_per_us()) begin_batch();
+  if (last_tick_ - batch_started_ticks_ > kStaleClockUs * ticks_per_us()) begin_batch();
   return true;
 }
 
@@ -122,7 +122,8 @@ void Executor::call(Client& client, Command& command, Args args, Reply& reply) {
 
   command.handler(call);
 
-  command.stats.ticks += tick_count() - started;
+  last_tick_ = tick_count();
+  command.stats.ticks += last_tick_ - started;
   ++command.stats.calls;
   ++stats_.commands_processed;
   if (stats_.total_error_replies != errors_before) ++command.stats.failed;
