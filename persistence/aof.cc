@@ -39,6 +39,13 @@ std::string Aof::single_file_path() const {
   return join_path(config_.settings().dir, config_.settings().appendfilename);
 }
 
+bool Aof::exists() const {
+  const Settings& settings = config_.settings();
+  const std::string directory = join_path(settings.dir, settings.appenddirname);
+  return env_.exists(join_path(directory, settings.appendfilename + ".manifest")) ||
+         env_.exists(single_file_path());
+}
+
 // The first use of the directory decides where it is and reads what it holds.
 Status Aof::read_manifest() {
   if (lock_ == nullptr) {

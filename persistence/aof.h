@@ -47,6 +47,8 @@ class Aof final : public EffectSink {
   // one file, as servers before Redis 7 wrote, is taken over. Without any, begins one with the
   // (empty) dataset as it is. On an error nothing on disk has changed.
   Status load_and_open();
+  // Whether there is one on disk, in the configured place.
+  bool exists() const;
   // Runs the files through the Executor again.
   Status reload();
 
@@ -54,6 +56,9 @@ class Aof final : public EffectSink {
   // runs has ended. Until it is done a restart finds what was there before.
   Status start();
   void stop();
+  // Before the process leaves: an AOF whose first rewrite has not been completed is written here
+  // and now.
+  Status finish_start();
   bool enabled() const { return state_ != State::kOff; }
   // The dataset is another one now: begins anew, as start() does.
   void restart();
@@ -118,6 +123,7 @@ class Aof final : public EffectSink {
   void switch_to(std::unique_ptr<WritableFile> file);
   void append_timestamp();
 
+  Status prepare_directory();
   Status open_next_incremental();
   void finish_rewrite(bool ok);
   Status commit_rewrite();

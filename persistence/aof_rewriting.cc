@@ -35,10 +35,7 @@ Status write_new_base(Env& env, const std::string& path, const SnapshotSource& s
 Status Aof::begin_rewrite() {
   if (host_.child_active()) return make_error(ErrorKind::kInvalid, "a child process runs already");
   rewrite_scheduled_ = false;
-  if (lock_ == nullptr) {
-    if (Status status = read_manifest(); !status.ok()) return status;
-    if (Status status = lock_directory(); !status.ok()) return status;
-  }
+  if (Status status = prepare_directory(); !status.ok()) return status;
   if (enabled()) {
     if (Status status = open_next_incremental(); !status.ok()) return status;
   }
@@ -59,6 +56,13 @@ Status Aof::begin_rewrite() {
   stats_.rewrite_started_ms = clock_.monotonic_ms();
   log_notice("Background append only file rewriting started");
   return {};
+}
+
+// An AOF that is off has not been looked at yet.
+Status Aof::prepare_directory() {
+  if (lock_ != nullptr) return {};
+  if (Status status = read_manifest(); !status.ok()) return status;
+  return lock_directory();
 }
 
 // What the snapshot will not see goes to a file of its own from here on.
@@ -130,6 +134,22 @@ Status Aof::commit_rewrite() {
   stats_.base_size = size();
   if (!enabled()) lock_.reset();
   return {};
+}
+
+Status Aof::finish_start() {
+  if (state_ != State::kStarting) return {};
+  cancel_rewrite();
+  writer_.close();
+  if (Status status = prepare_directory(); !status.ok()) return status;
+  if (Status status = open_next_incremental(); !status.ok()) return status;
+  rewrite_as_rdb_ = config_.settings().aof_use_rdb_preamble;
+  // A child that was just killed may still write to the other one.
+  rewrite_temporary_ = "temp-rewriteaof-" + std::to_string(::getpid()) + ".aof";
+  SnapshotSource source = host_.snapshot_source();
+  source.aof_base = true;
+  Status status = write_new_base(env_, path(rewrite_temporary_), source, host_.snapshot_options(),
+                                 rewrite_as_rdb_);
+  return status.ok() ? commit_rewrite() : status;
 }
 
 // The child may have finished before it could be killed: what it wrote counts no more.

@@ -168,6 +168,14 @@ Status Persistence::load() {
   const int64_t started_ms = clock_.monotonic_ms();
   LoadingScope scope(executor_, &loading_);
   if (!config_.settings().appendonly) return load_rdb();
+  if (!aof_->exists() && env_.exists(rdb_path())) {
+    log_warning(
+        "appendonly is yes and there is no AOF yet: starting with an empty dataset. The "
+        "RDB file " +
+        rdb_path() +
+        " is not loaded; to begin an AOF with its data, start "
+        "with appendonly no and turn it on with CONFIG SET appendonly yes");
+  }
   if (Status status = aof_->load_and_open(); !status.ok()) return status;
   last_load_ = aof_->loaded();
   executor_.set_dirty(0);
@@ -226,6 +234,10 @@ Status Persistence::save() {
   if (child_purpose_ == ChildPurpose::kSave) {
     return make_error(ErrorKind::kInvalid, "Background save already in progress");
   }
+  return save_now();
+}
+
+Status Persistence::save_now() {
   const uint64_t dirty = executor_.dirty();
   ++saves_;
   Status status =
@@ -404,15 +416,18 @@ Status Persistence::shut_down(bool save_dataset) {
       kill_child(purpose);
     }
   }
+  if (Status status = aof_->finish_start(); !status.ok()) {
+    log_warning("Can't write the initial AOF: " + status.error().message);
+    return status;
+  }
   if (aof_->enabled()) {
     log_notice("Calling fsync() on the AOF file.");
     if (Status status = sync_aof(); !status.ok()) return status;
   }
   if (!save_dataset) return {};
   log_notice("Saving the final RDB snapshot before exiting.");
-  // A child that was just killed writes to a temporary file of another name.
-  child_purpose_ = ChildPurpose::kNone;
-  return save();
+  // A child that was just killed may still be there; its temporary file has another name.
+  return save_now();
 }
 
 PersistenceInfo Persistence::info() const {

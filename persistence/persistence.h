@@ -157,6 +157,7 @@ class Persistence final {
  private:
   class Host;
 
+  Status save_now();
   void collect_child();
   void check_save_points();
   void update_misconf();

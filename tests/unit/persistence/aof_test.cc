@@ -225,6 +225,26 @@ TEST_F(AofTest, ANewDatasetBeginsANewHistory) {
             (Contents{{{0, "new"}, "string:dataset"}, {{2, "n"}, "string:2"}}));
 }
 
+TEST_F(AofTest, AFirstRewriteUnderWayIsFinishedBeforeLeaving) {
+  for (const bool running : {true, false}) {
+    server_.reset();
+    env_.kill();
+    env_.hold_children = running;
+    server_.emplace(env_, clock_, std::vector<std::pair<std::string, std::string>>{});
+    ASSERT_EQ(server_->load(), "");
+    server_->run("SET", "before", "it was on");
+    if (!running) env_.fail("temp-rewriteaof", "No space left on device");
+    server_->configure("appendonly", "yes");
+    server_->run("SET", "during", "the first rewrite");
+    server_->turn();
+    env_.stop_failing();
+    const Contents before = server_->contents();
+    ASSERT_TRUE(server_->persistence.shut_down(/*save=*/false).ok());
+    env_.lose_power();
+    EXPECT_EQ(restart().contents(), before) << running;
+  }
+}
+
 TEST_F(AofTest, UntilItIsRewrittenANewDatasetDoesNotTouchTheOldFiles) {
   ASSERT_EQ(start().load(), "");
   server_->run("SET", "old", "dataset");
