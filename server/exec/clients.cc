@@ -1,5 +1,6 @@
 // The Executor's side of clients: who may connect, who has to go, who has to wait.
 
+#include <algorithm>
 #include <string>
 #include <utility>
 
@@ -72,10 +73,22 @@ void Executor::remove_client(Client& client) {
   clients_.erase(client.id);
 }
 
+OutputBufferLimit Executor::output_limit(ClientKind kind) const {
+  const Settings& settings = config_.settings();
+  if (kind != ClientKind::kReplica) {
+    return settings.client_output_buffer_limit[static_cast<size_t>(ClientClass::kNormal)];
+  }
+  OutputBufferLimit limit =
+      settings.client_output_buffer_limit[static_cast<size_t>(ClientClass::kReplica)];
+  // A replica that resumes may be sent the whole backlog at once: it must not be closed for that.
+  const auto backlog = static_cast<decltype(limit.hard_bytes)>(settings.repl_backlog_size);
+  if (limit.hard_bytes > 0) limit.hard_bytes = std::max(limit.hard_bytes, backlog);
+  return limit;
+}
+
 void Executor::check_output_limit(Client& client) {
   const size_t pending = client.link()->output().size();
-  const OutputBufferLimit& limit = config_.settings().client_output_buffer_limit[static_cast<size_t>(
-      client.kind == ClientKind::kReplica ? ClientClass::kReplica : ClientClass::kNormal)];
+  const OutputBufferLimit limit = output_limit(client.kind);
   const bool hard = limit.hard_bytes > 0 && pending > limit.hard_bytes;
   bool soft = limit.soft_bytes > 0 && pending > limit.soft_bytes;
   if (!soft) {

@@ -105,6 +105,8 @@ class Executor final : public KeyspaceObserver, public ErrorListener {
   const RequestLimits& request_limits() const { return request_limits_; }
   // Closes the client when its output has passed client-output-buffer-limit.
   void check_output_limit(Client& client);
+  // The limit that applies to such a client.
+  OutputBufferLimit output_limit(ClientKind kind) const;
   // Runs a command that has been resolved and whose argument count fits, as part of a transaction,
   // a function or the AOF: no checks of the client. The effects join the open unit.
   void call(Client& client, Command& command, Args args, Reply& reply);

@@ -112,7 +112,7 @@ TEST(SnapshotReceiver, TakesACountedSnapshotAndNoMore) {
 }
 
 TEST(SnapshotReceiver, FindsTheMarkWhereverPiecesEnd) {
-  const std::string mark = "0123456789012345678901234567890123456789";
+  const std::string mark = "0a1b2c3d4e5f60718293a4b5c6d7e8f9aabbccdd";
   // A false start of the mark, and the mark's own beginning at the end of the content.
   const std::string content = "data" + mark.substr(0, 39) + "x" + mark.substr(0, 20);
   for (size_t piece = 1; piece < 130; ++piece) {
