@@ -329,7 +329,7 @@ void PrimaryConnection::enter_stream() {
 size_t PrimaryConnection::stream_input(std::string_view input) {
   const Result<size_t> taken = applier_.apply(input);
   if (!taken.ok()) {
-    retry("Protocol error from master: " + taken.error().to_string());
+    retry("The stream of the master cannot be read: " + taken.error().to_string());
     return input.size();
   }
   if (acknowledge_wanted_ && session_ != nullptr) acknowledge();

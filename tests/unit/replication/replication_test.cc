@@ -456,6 +456,44 @@ TEST_F(ReplicationTest, RoleTellsBothSides) {
   EXPECT_EQ(on_replica.ask({"REPLICAOF", "p", "70000"}), "ERR Invalid master port");
 }
 
+TEST_F(ReplicationTest, ThePrimarysPasswordIsGiven) {
+  start_pair("requirepass secret\n");
+  world_.run_for(3000);
+  EXPECT_FALSE(replica_->info().link_up);
+  EXPECT_EQ(primary_->info().replicas.size(), 0u);
+  replica_->config.mutable_settings().primaryauth = "secret";
+  EXPECT_TRUE(synced());
+}
+
+TEST_F(ReplicationTest, AStreamThatIsNoStreamEndsTheLink) {
+  start_pair();
+  ASSERT_TRUE(synced());
+  primary_->replication.on_effects("*1\r\n$-5\r\nPING\r\n");
+  world_.run_for(500);
+  EXPECT_FALSE(replica_->info().link_up);
+}
+
+TEST_F(ReplicationTest, AReplicaKeepsAnAofOfWhatItApplied) {
+  primary_ = start("p", &primary_disk_);
+  replica_ = start("r", &replica_disk_, "replicaof p 6379\nappendonly yes\n");
+  TestClient on_primary(&world_, "p");
+  ASSERT_TRUE(synced());
+  on_primary.ask({"SELECT", "7"});
+  on_primary.ask({"SET", "a", "1"});
+  on_primary.ask({"INCR", "a"});
+  world_.run_for(15'000);  // a PING is no part of it
+  ASSERT_TRUE(synced());
+  replica_.reset();
+  third_ = start("alone", &replica_disk_, "appendonly yes\n");
+  ASSERT_NE(third_->keyspace.database(7).peek("a"), nullptr);
+  EXPECT_EQ(third_->keyspace.database(7).peek("a")->integer(), 2);
+  for (const std::string& file : replica_disk_.files()) {
+    if (file.ends_with(".incr.aof")) {
+      EXPECT_THAT(replica_disk_.content(file), Not(HasSubstr("PING")));
+    }
+  }
+}
+
 TEST_F(ReplicationTest, StaleDataCanBeRefused) {
   start_pair();
   ASSERT_TRUE(synced());

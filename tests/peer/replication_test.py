@@ -1,0 +1,272 @@
+#!/usr/bin/env python3
+"""Tandem replicating with redis-server 7.0: either may be the primary, with the other behind it or
+in the middle of a chain; and redis-cli fetches snapshots.
+
+Usage: replication_test.py PATH_TO_TANDEM_SERVER
+"""
+
+import os
+import random
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import peers
+
+REDIS = "redis-server"
+TANDEM = sys.argv[1]
+LIBRARY = """#!lua name=%s
+redis.register_function('put_%s', function(keys, args)
+  redis.call('SET', keys[1], args[1])
+  return redis.call('HSET', keys[2], 'field', args[1])
+end)
+"""
+
+
+def await_condition(what, condition):
+    deadline = time.monotonic() + peers.TIMEOUT
+    while time.monotonic() < deadline:
+        if condition():
+            return
+        time.sleep(0.02)
+    raise AssertionError("in vain: " + what)
+
+
+class Node(peers.Server):
+    """A server that its peers reach through TCP."""
+
+    def __init__(self, program, *options):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        super().__init__(program, "--port", str(self.port), "--bind", "127.0.0.1",
+                         "--repl-diskless-sync-delay", "0", *options)
+        self.client = self.connect()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, failure, *_):
+        if failure:
+            print("%s on port %d:" % (self.process.args[0], self.port))
+            print("\n".join(self.log().splitlines()[-40:]))
+        self.stop()
+
+    def command(self, *words):
+        reply = self.client.command(*words)
+        assert not isinstance(reply, peers.ErrorReply), (words, reply)
+        return reply
+
+    def info(self, section="replication"):
+        lines = self.command("INFO", section).decode().splitlines()
+        return dict(line.split(":", 1) for line in lines if ":" in line)
+
+    def follow(self, other):
+        self.command("REPLICAOF", "127.0.0.1", other.port)
+
+    def digest(self):
+        return self.command("DEBUG", "DIGEST")
+
+    def functions(self):
+        libraries = self.command("FUNCTION", "LIST", "WITHCODE")
+        return sorted(library[library.index(b"library_code") + 1] for library in libraries)
+
+
+def in_sync(replica, primary):
+    of_replica, of_primary = replica.info(), primary.info()
+    return (of_replica.get("master_link_status") == "up"
+            and of_replica["master_repl_offset"] == of_primary["master_repl_offset"]
+            and of_replica["master_replid"] == of_primary["master_replid"])
+
+
+def assert_same(replica, primary):
+    await_condition("the replica reaches its primary", lambda: in_sync(replica, primary))
+    assert replica.digest() == primary.digest(), "the data differ"
+    assert replica.functions() == primary.functions(), "the libraries differ"
+
+
+class Writer(threading.Thread):
+    """Writes to a server, with a seed, until it is stopped."""
+
+    def __init__(self, server, seed, count=None):
+        super().__init__()
+        self.client = server.connect()
+        self.random = random.Random(seed)
+        self.count = count
+        self.done = threading.Event()
+        self.written = 0
+
+    def write(self):
+        dice = self.random
+        key = "key:%d" % dice.randrange(500)
+        table = "hash:%d" % dice.randrange(50)
+        value = "v" * dice.randrange(1, 300)
+        self.client.command("SELECT", dice.choice((0, 0, 0, 4)))
+        choice = dice.randrange(12)
+        if choice < 3:
+            self.client.command("SET", key, value)
+        elif choice < 5:
+            self.client.command("HSET", table, "f%d" % dice.randrange(300), value)
+        elif choice == 5:
+            self.client.command("INCR", "counter")
+        elif choice == 6:
+            self.client.command("DEL", key)
+        elif choice == 7:
+            self.client.command("SET", key, value, "PX", dice.randrange(1, 100_000))
+        elif choice == 8:
+            for words in (("MULTI",), ("SET", key, "in"), ("HSET", table, "in", 1), ("EXEC",)):
+                self.client.command(*words)
+        elif choice == 9:
+            self.client.command("FCALL", "put_first", 2, "of-function", "hash-of-function", value)
+        elif choice == 10:
+            name = dice.choice(("second", "third"))
+            self.client.command("FUNCTION", "LOAD", "REPLACE", LIBRARY % (name, name))
+        else:
+            self.client.command("EXPIRE", table, dice.randrange(50, 1000))
+        self.written += 1
+
+    def run(self):
+        while not self.done.is_set() and self.written != self.count:
+            self.write()
+
+    def stop(self):
+        self.done.set()
+        self.join()
+        assert self.written > 10
+
+
+def fill(server, seed):
+    server.command("FUNCTION", "LOAD", LIBRARY % ("first", "first"))
+    writer = Writer(server, seed, 3000)
+    writer.run()
+    server.command("SET", "large", b"\x00\xff" * 500_000)
+
+
+def pair_test(primary_program, replica_program, *primary_options):
+    """A replica joins while writes flow, loses its link, comes back, and is promoted."""
+    with Node(primary_program, *primary_options) as primary, Node(replica_program) as replica:
+        fill(primary, 1)
+        replica.command("SET", "of its own", "goes away")
+        writer = Writer(primary, 2)
+        writer.start()
+        replica.follow(primary)
+        await_condition("a full sync", lambda: replica.info()["master_link_status"] == "up")
+        writer.stop()
+        assert_same(replica, primary)
+        assert primary.command("WAIT", 1, 5000) == 1
+
+        # A link that breaks is taken up where it was.
+        full_syncs = primary.info("stats")["sync_full"]
+        writer = Writer(primary, 3)
+        writer.start()
+        for _ in range(5):
+            replica.command("CLIENT", "KILL", "TYPE", "master")
+            time.sleep(0.05)
+            await_condition("the link", lambda: replica.info()["master_link_status"] == "up")
+        for _ in range(3):
+            primary.command("CLIENT", "KILL", "TYPE", "replica")
+            time.sleep(0.05)
+            await_condition("the link", lambda: replica.info()["master_link_status"] == "up")
+        writer.stop()
+        assert_same(replica, primary)
+        stats = primary.info("stats")
+        assert stats["sync_full"] == full_syncs, stats
+        assert int(stats["sync_partial_ok"]) >= 5, stats
+
+        assert replica.client.command("SET", "a", "b").startswith("READONLY")
+        # The roles change places without a full sync.
+        replica.command("REPLICAOF", "NO", "ONE")
+        replica.command("SET", "after", "promotion")
+        primary.follow(replica)
+        assert_same(primary, replica)
+        assert replica.info("stats")["sync_full"] == "0"
+        assert primary.command("GET", "after") == b"promotion"
+
+
+def chain_test(programs):
+    """first -> second -> third; then the second takes the first's place."""
+    with Node(programs[0]) as first, Node(programs[1]) as second, Node(programs[2]) as third:
+        fill(first, 4)
+        second.follow(first)
+        await_condition("the first link", lambda: second.info()["master_link_status"] == "up")
+        third.follow(second)
+        writer = Writer(first, 5)
+        writer.start()
+        await_condition("the second link", lambda: third.info()["master_link_status"] == "up")
+        writer.stop()
+        assert_same(second, first)
+        assert_same(third, first)
+        second.command("REPLICAOF", "NO", "ONE")
+        second.command("SET", "after", "promotion")
+        await_condition("the third follows", lambda: in_sync(third, second))
+        assert_same(third, second)
+        assert second.info("stats")["sync_full"] == "1", second.info("stats")
+
+
+def restart_test():
+    """A replica of redis that is shut down saves its place and resumes from it."""
+    with Node(REDIS) as primary, Node(TANDEM) as replica:
+        fill(primary, 6)
+        replica.follow(primary)
+        await_condition("a full sync", lambda: in_sync(replica, primary))
+        replica.client.send("SHUTDOWN", "SAVE")
+        replica.process.wait(peers.TIMEOUT)
+        Writer(primary, 7, 200).run()
+        with Node(TANDEM, "--dir", replica.directory, "--replicaof",
+                  "127.0.0.1 %d" % primary.port) as again:
+            assert_same(again, primary)
+            assert primary.info("stats")["sync_full"] == "1", primary.info("stats")
+
+
+def fetch(server, *words):
+    target = os.path.join(server.directory, "fetched.rdb")
+    subprocess.run(["redis-cli", "-p", str(server.port), *words, target], check=True,
+                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=peers.TIMEOUT)
+    return target
+
+
+def tools_test():
+    """redis-cli takes snapshots, and a redis-server starts from them."""
+    with Node(TANDEM) as server:
+        fill(server, 8)
+        whole = fetch(server, "--rdb")
+        with Node(REDIS, "--dir", os.path.dirname(whole), "--dbfilename", "fetched.rdb") as loaded:
+            assert loaded.digest() == server.digest()
+            assert loaded.functions() == server.functions()
+        functions = fetch(server, "--functions-rdb")
+        with Node(REDIS, "--dir", os.path.dirname(functions), "--dbfilename",
+                  "fetched.rdb") as loaded:
+            assert loaded.command("DBSIZE") == 0
+            assert loaded.functions() == server.functions()
+
+
+def main():
+    tests = [
+        ("redis behind Tandem, diskless", lambda: pair_test(TANDEM, REDIS)),
+        ("redis behind Tandem, through a file",
+         lambda: pair_test(TANDEM, REDIS, "--repl-diskless-sync", "no")),
+        ("Tandem behind redis, diskless",
+         lambda: pair_test(REDIS, TANDEM, "--repl-diskless-sync", "yes")),
+        ("Tandem behind redis, through a file",
+         lambda: pair_test(REDIS, TANDEM, "--repl-diskless-sync", "no")),
+        ("Tandem behind Tandem", lambda: pair_test(TANDEM, TANDEM)),
+        ("Tandem with its AOF behind redis",
+         lambda: pair_test(REDIS, TANDEM, "--appendonly", "yes")),
+        ("redis - Tandem - redis", lambda: chain_test((REDIS, TANDEM, REDIS))),
+        ("Tandem - redis - Tandem", lambda: chain_test((TANDEM, REDIS, TANDEM))),
+        ("a restarted replica", restart_test),
+        ("redis-cli as a replica", tools_test),
+    ]
+    wanted = sys.argv[2:]
+    for name, test in tests:
+        if wanted and name not in wanted:
+            continue
+        started = time.monotonic()
+        test()
+        print("ok: %s (%.1f s)" % (name, time.monotonic() - started), flush=True)
+
+
+if __name__ == "__main__":
+    main()
