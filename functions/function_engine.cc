@@ -137,11 +137,12 @@ std::string FunctionEngine::refusal(const Call& call, const Function& function,
            "'allow-stale' flag is not set on the script.";
   }
   if (function.is(kNoWrites)) return {};
+  // Before the replica's own refusal: what FCALL_RO says must not depend on where it runs.
+  if (read_only) return "ERR Can not execute a function with write flag using fcall_ro.";
   if (state.is_replica && settings.replica_read_only) {
     return "READONLY Can not run script with write flag on readonly replica";
   }
   if (!state.is_replica && !state.misconf.empty()) return misconf_for_functions(state.misconf);
-  if (read_only) return "ERR Can not execute a function with write flag using fcall_ro.";
   if (!state.is_replica && state.too_few_replicas) {
     return "NOREPLICAS Not enough good replicas to write.";
   }

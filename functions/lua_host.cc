@@ -5,6 +5,7 @@
 
 #include "functions/lua_result.h"
 #include "functions/lua_sandbox.h"
+#include "functions/map_order.h"
 #include "server/base/clock.h"
 #include "server/base/log.h"
 #include "server/base/strings.h"
@@ -67,6 +68,7 @@ LuaHost::LuaHost(Executor& executor)
   lua_pushlightuserdata(lua_, const_cast<char*>(&kStoppedKey));
   lua_pushliteral(lua_, "script stopped");
   lua_rawset(lua_, LUA_REGISTRYINDEX);
+  open_map_orders(lua_);
   open_sandbox(lua_, *this);
   lua_settop(lua_, 0);
   lua_pushcfunction(lua_, describe_error);

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <string>
 
+#include "functions/map_order.h"
 #include "server/base/numbers.h"
 
 namespace tandem {
@@ -14,8 +15,9 @@ namespace {
 // Tables are made with room for their elements, up to this many: a reply's announced length alone
 // must not cost memory.
 constexpr size_t kMaxPresized = 1 << 16;
-// Stack slots that one more level of nesting needs: wrapper, table, key, value and a spare.
-constexpr int kSlotsPerLevel = 6;
+// Stack slots that one more level of nesting needs: wrapper, table, order, key, value, and three to
+// work with.
+constexpr int kSlotsPerLevel = 8;
 
 int presize(size_t elements) { return static_cast<int>(std::min(elements, kMaxPresized)); }
 
@@ -24,6 +26,10 @@ bool usable_as_key(lua_State* lua, int index) {
   if (lua_isnil(lua, index)) return false;
   return lua_type(lua, index) != LUA_TNUMBER || !std::isnan(lua_tonumber(lua, index));
 }
+
+// Where the tables of an open map are while a pair is on top of the stack.
+constexpr int kMapOfPair = -4;
+constexpr int kOrderOfPair = -3;
 
 }  // namespace
 
@@ -128,8 +134,10 @@ void LuaReply::open(Kind kind, size_t elements) {
   if (kind == Kind::kArray) {
     lua_createtable(lua_, presize(elements), 0);
   } else {
+    const int fields = presize(kind == Kind::kMap ? elements / 2 : elements);
     lua_createtable(lua_, 0, 1);
-    lua_createtable(lua_, 0, presize(kind == Kind::kMap ? elements / 2 : elements));
+    lua_createtable(lua_, 0, fields);
+    if (kind == Kind::kMap) lua_createtable(lua_, fields, 0);
   }
   open_.push_back({kind, false, 0, elements});
   if (elements == 0) store();
@@ -152,11 +160,7 @@ void LuaReply::store() {
             return;
           }
           into.key_pending = false;
-          if (usable_as_key(lua_, -2)) {
-            lua_rawset(lua_, -3);
-          } else {
-            lua_pop(lua_, 2);
-          }
+          set_field(into);
           break;
         case Kind::kSet:
           if (usable_as_key(lua_, -1)) {
@@ -169,10 +173,30 @@ void LuaReply::store() {
       }
       if (into.remaining > 0) return;
     }
-    if (into.kind == Kind::kMap) wrap("map");
+    if (into.kind == Kind::kMap) {
+      keep_map_order(lua_);
+      wrap("map");
+    }
     if (into.kind == Kind::kSet) wrap("set");
     open_.pop_back();
   }
+}
+
+// A key and its value are on top of the stack, above the map's order and the map itself.
+void LuaReply::set_field(Open& map) {
+  if (!usable_as_key(lua_, -2)) {
+    lua_pop(lua_, 2);
+    return;
+  }
+  lua_pushvalue(lua_, -2);
+  lua_rawget(lua_, kMapOfPair - 1);
+  const bool fresh = lua_isnil(lua_, -1);
+  lua_pop(lua_, 1);
+  if (fresh) {
+    lua_pushvalue(lua_, -2);
+    lua_rawseti(lua_, kOrderOfPair - 1, ++map.index);
+  }
+  lua_rawset(lua_, kMapOfPair);
 }
 
 // The finished inner table becomes the only field of the table below it.

@@ -46,7 +46,8 @@ class LuaReply final : public Reply {
  private:
   enum class Kind : uint8_t { kArray, kMap, kSet };
   // An aggregate whose elements are being written. Its table is on the stack; a map's and a set's
-  // lies above the table that wraps it, and a map's pending key above that.
+  // lies above the table that wraps it, and above a map's the array of its keys and the pending
+  // key.
   struct Open {
     Kind kind;
     bool key_pending = false;
@@ -60,6 +61,7 @@ class LuaReply final : public Reply {
     if (!open_.empty()) store();
   }
   void store();
+  void set_field(Open& map);
   void wrap(const char* field);
 
   lua_State* lua_ = nullptr;

@@ -6,12 +6,14 @@
 #include <string>
 #include <string_view>
 
+#include "functions/map_order.h"
+
 namespace tandem {
 
 namespace {
 
 // Slots that writing one value takes beside the value itself.
-constexpr int kSlotsPerValue = 4;
+constexpr int kSlotsPerValue = 6;
 
 std::string_view text_at(lua_State* lua, int index) {
   size_t length = 0;
@@ -137,14 +139,65 @@ size_t LuaResultWriter::count_pairs() const {
   return count;
 }
 
+// The fields that a command wrote come in its order, those that the function has added after them.
 void LuaResultWriter::write_map(Reply& reply, int protocol) const {
-  reply.map(count_pairs());
+  const int map = lua_gettop(lua_);
+  const size_t pairs = count_pairs();
+  reply.map(pairs);
+  push_map_order(lua_);
+  const size_t known = lua_istable(lua_, -1) ? write_known_fields(reply, protocol) : 0;
+  if (known < pairs) write_other_fields(reply, protocol);
+  lua_settop(lua_, map);
+}
+
+// The map's order is on top of the stack, above the map; both stay.
+size_t LuaResultWriter::write_known_fields(Reply& reply, int protocol) const {
+  const int order = lua_gettop(lua_);
+  const auto keys = static_cast<int>(lua_objlen(lua_, order));
+  size_t written = 0;
+  for (int i = 1; i <= keys; ++i) {
+    lua_rawgeti(lua_, order, i);
+    lua_pushvalue(lua_, -1);
+    lua_rawget(lua_, order - 1);
+    if (!lua_isnil(lua_, -1)) {
+      lua_pushvalue(lua_, -2);
+      write_value(reply, protocol);  // the key
+      write_value(reply, protocol);
+      lua_pop(lua_, 1);
+      ++written;
+    } else {
+      lua_pop(lua_, 2);
+    }
+  }
+  return written;
+}
+
+// The map's order, or nil, is on top of the stack, above the map; both stay.
+void LuaResultWriter::write_other_fields(Reply& reply, int protocol) const {
+  const int order = lua_gettop(lua_);
+  const int known = order + 1;
+  lua_newtable(lua_);
+  const auto keys = lua_istable(lua_, order) ? static_cast<int>(lua_objlen(lua_, order)) : 0;
+  for (int i = 1; i <= keys; ++i) {
+    lua_rawgeti(lua_, order, i);
+    lua_pushboolean(lua_, 1);
+    lua_rawset(lua_, known);
+  }
   lua_pushnil(lua_);
-  while (lua_next(lua_, -2) != 0) {
+  while (lua_next(lua_, order - 1) != 0) {
+    lua_pushvalue(lua_, -2);
+    lua_rawget(lua_, known);
+    const bool written = !lua_isnil(lua_, -1);
+    lua_pop(lua_, 1);
+    if (written) {
+      lua_pop(lua_, 1);
+      continue;
+    }
     lua_pushvalue(lua_, -2);
     write_value(reply, protocol);  // the key
     write_value(reply, protocol);
   }
+  lua_pop(lua_, 1);
 }
 
 void LuaResultWriter::write_set(Reply& reply, int protocol) const {

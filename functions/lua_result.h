@@ -30,6 +30,8 @@ class LuaResultWriter {
   void write_table(Reply& reply, int protocol) const;
   void write_array(Reply& reply, int protocol) const;
   void write_map(Reply& reply, int protocol) const;
+  size_t write_known_fields(Reply& reply, int protocol) const;
+  void write_other_fields(Reply& reply, int protocol) const;
   void write_set(Reply& reply, int protocol) const;
   bool write_verbatim(Reply& reply) const;
   // Pushes the field's value of the table on top if it has that type.

@@ -23,6 +23,7 @@
 #include "server/base/random.h"
 #include "server/base/strings.h"
 #include "server/base/version.h"
+#include "server/crash_context.h"
 #include "server/net/uv_loop.h"
 #include "server/server.h"
 
@@ -155,6 +156,14 @@ Status daemonize_if_asked(const Settings& settings) {
   return {};
 }
 
+// Takes back what tells others that the server is there.
+void say_goodbye(const Settings& settings, UvLoop& loop, Env& env) {
+  loop.close_listeners();
+  if (!settings.pidfile.empty()) (void)env.remove(settings.pidfile);
+  if (!settings.unixsocket.empty()) (void)env.remove(settings.unixsocket);
+  log_warning("Tandem is now ready to exit, bye bye...");
+}
+
 int run(int argc, char** argv) {
   Config config(working_directory());
   UvLoop loop;
@@ -194,7 +203,14 @@ int run(int argc, char** argv) {
     return {};
   });
   Server server(config, World{*env, loop, system_clock(), random_seed()});
-  server.on_shutdown = [&loop] { loop.stop(); };
+  server.on_shutdown = [&] {
+    loop.stop();
+    if (server.executor().state().busy.empty()) return;
+    // The function that is running may never give the loop back.
+    say_goodbye(settings, loop, *env);
+    std::_Exit(0);
+  };
+  set_crash_context_provider(describe_running_command, &server.executor());
   server.executor().serve_while_busy = [&loop] { loop.serve_while_busy(); };
   loop.set_tcp_keepalive(static_cast<int>(settings.tcp_keepalive));
   loop.set_before_flush([&server] { server.end_of_turn(); });
@@ -206,10 +222,8 @@ int run(int argc, char** argv) {
   write_pid_file(settings.pidfile, *env);
   log_notice("Ready to accept connections tcp");
   loop.run();
-  loop.close_listeners();
-  if (!settings.pidfile.empty()) (void)env->remove(settings.pidfile);
-  if (!settings.unixsocket.empty()) (void)env->remove(settings.unixsocket);
-  log_warning("Tandem is now ready to exit, bye bye...");
+  set_crash_context_provider(nullptr, nullptr);
+  say_goodbye(settings, loop, *env);
   return 0;
 }
 

@@ -50,6 +50,9 @@ void shutdown_command(Call& call) {
   bool abort = false;
   if (!read_shutdown(call.args, &options, &abort)) return call.syntax_error();
   if (abort) return call.reply.error("ERR No shutdown in progress.");
+  // A dataset in the middle of a function's writes is not for saving.
+  const std::string& busy = call.executor.state().busy;
+  if (!busy.empty() && !options.no_save) return call.reply.error(busy);
   const Status status = call.services.control->shutdown(options);
   if (!status) {
     call.reply.error("ERR Errors trying to SHUTDOWN. Check logs.");

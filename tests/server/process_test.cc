@@ -46,6 +46,9 @@ TEST(Signals, SighupAndSigpipeAreIgnored) {
 }
 
 TEST(Signals, ACrashReportNamesTheRunningCommand) {
+#ifdef __SANITIZE_ADDRESS__
+  GTEST_SKIP() << "the sanitizer reports crashes itself";
+#endif
   ServerProcess server({"--busy-reply-threshold", "20"});
   RespClient runner = server.connect();
   runner.call("FUNCTION", "LOAD",
@@ -56,8 +59,7 @@ TEST(Signals, ACrashReportNamesTheRunningCommand) {
   EXPECT_NE(server.wait().code, 0);
   const std::string log = server.log();
   EXPECT_THAT(log, HasSubstr("crashed by signal: 11"));
-  EXPECT_THAT(log, HasSubstr("FCALL"));
-  EXPECT_THAT(log, HasSubstr("some key"));
+  EXPECT_THAT(log, HasSubstr("command: 'FCALL' 'spin' '1' 'some key'"));
 }
 
 TEST(ConfigFile, RewriteKeepsCommentsAndAppliesAtTheNextStart) {
@@ -131,9 +133,11 @@ TEST(Connections, UnixSocket) {
 
 TEST(Connections, BeyondMaxclientsAreRefused) {
   ServerProcess server({"--maxclients", "3"});
-  // The last connection of await_ready() may not be gone yet.
-  ASSERT_TRUE(eventually([&] { return server.info("connected_clients") == "1"; }));
   RespClient first = server.connect();
+  // The connections that awaited the start may not be gone yet.
+  ASSERT_TRUE(eventually([&] {
+    return first.text("INFO", "clients").find("connected_clients:1\r") != std::string::npos;
+  }));
   RespClient second = server.connect();
   RespClient third = server.connect();
   for (RespClient* client : {&first, &second, &third}) EXPECT_EQ(client->run("PING"), "PONG");

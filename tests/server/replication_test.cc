@@ -161,6 +161,7 @@ TEST(Replication, ARestartedPrimaryIsFoundAgain) {
 TEST(Replication, AChainOfTwoReplicas) {
   Pair pair;
   ServerProcess last(replica_of(pair.replica));
+  ASSERT_TRUE(await_caught_up(pair.replica, last));
   populate(pair.primary);
   Writer writer(pair.primary);
   ASSERT_TRUE(writer.await_written(100));
@@ -188,7 +189,7 @@ TEST(Replication, AReplicaRefusesWritesOfClients) {
 TEST(Replication, ChangesOfFunctionsReachTheReplica) {
   Pair pair;
   RespClient client = pair.primary.connect();
-  EXPECT_EQ(client.run("FUNCTION", "LOAD", example_library()), "\"lib\"");
+  EXPECT_EQ(client.run("FUNCTION", "LOAD", example_library()), "lib");
   expect_same_dataset(pair.primary, pair.replica);
   const std::string dump = client.text("FUNCTION", "DUMP");
   EXPECT_EQ(client.run("FUNCTION", "DELETE", "lib"), "OK");

@@ -74,6 +74,12 @@ RespClient RespClient::adopt(int fd) {
 RespClient::RespClient(RespClient&& other) noexcept
     : fd_(std::exchange(other.fd_, -1)), reader_(std::move(other.reader_)) {}
 
+RespClient& RespClient::operator=(RespClient&& other) noexcept {
+  std::swap(fd_, other.fd_);
+  std::swap(reader_, other.reader_);
+  return *this;
+}
+
 RespClient::~RespClient() { close(); }
 
 void RespClient::close() {

@@ -20,7 +20,7 @@ class RespClient {
   static RespClient adopt(int fd);
   ~RespClient();
   RespClient(RespClient&& other) noexcept;
-  RespClient& operator=(RespClient&&) = delete;
+  RespClient& operator=(RespClient&& other) noexcept;
 
   // Sends a request and returns its reply.
   template <typename... Words>

@@ -121,6 +121,26 @@ TEST_F(CallTest, ConvertsCommandReplies) {
   for (const auto& [body, reply] : cases) EXPECT_EQ(eval(body), reply) << body;
 }
 
+TEST_F(CallTest, AMapKeepsTheOrderOfItsCommand) {
+  run("HSET", "h", "one", "1", "two", "2", "three", "3", "four", "4", "five", "5", "six", "6");
+  const std::string get = "server.setresp(3) local r = server.call('HGETALL', 'h') ";
+  const std::vector<std::pair<std::string, std::string>> cases = {
+      {"return r",
+       R"(["one", "1", "two", "2", "three", "3", "four", "4", "five", "5", "six", "6"])"},
+      {"r.map.one = nil r.map.four = nil r.map.two = 22 return r",
+       R"(["two", (integer) 22, "three", "3", "five", "5", "six", "6"])"},
+      {"for i, f in ipairs({'one', 'two', 'three', 'four', 'five'}) do r.map[f] = nil end "
+       "r.map.seven = '7' return r",
+       R"(["six", "6", "seven", "7"])"},
+      {"r.map.one = nil r.map.one = 'back' collectgarbage() return {r.map.one, {map=r.map}}",
+       R"(["back", ["one", "back", "two", "2", "three", "3", "four", "4", "five", "5", )"
+       R"("six", "6"]])"},
+      // The order belongs to one table, not to its copies.
+      {"local only = {map={six=r.map.six}} return only", R"(["six", "6"])"},
+  };
+  for (const auto& [body, reply] : cases) EXPECT_EQ(eval(get + body), reply) << body;
+}
+
 TEST_F(CallTest, WritesNumbersAsArguments) {
   const std::vector<std::pair<std::string, std::string>> cases = {
       {"42", "42"},

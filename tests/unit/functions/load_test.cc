@@ -45,8 +45,8 @@ TEST_F(LoadTest, ReadsTheFirstLine) {
 }
 
 TEST_F(LoadTest, TakesOptions) {
-  EXPECT_EQ(run("FUNCTION", "LOAD", "REPLACE", library("a", "f")), "\"a\"");
-  EXPECT_EQ(run("FUNCTION", "LOAD", "replace", library("a", "f")), "\"a\"");
+  EXPECT_EQ(run("FUNCTION", "LOAD", "REPLACE", library("a", "f")), "a");
+  EXPECT_EQ(run("FUNCTION", "LOAD", "replace", library("a", "f")), "a");
   EXPECT_EQ(run("FUNCTION", "LOAD", "force", library("a", "f")),
             "(error) ERR Unknown option given: force");
   EXPECT_EQ(run("FUNCTION", "LOAD"),
