@@ -342,7 +342,7 @@ void client_reply_command(Call& call) {
   } else if (equals_ignore_case(mode, "off")) {
     client.set_reply_mode(ReplyMode::kOff);
   } else if (equals_ignore_case(mode, "skip")) {
-    if (client.reply_mode() == ReplyMode::kOn) client.set_reply_mode(ReplyMode::kSkipNext);
+    if (client.reply_mode() != ReplyMode::kOff) client.set_reply_mode(ReplyMode::kSkipNext);
   } else {
     call.syntax_error();
   }
