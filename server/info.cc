@@ -319,6 +319,7 @@ void add_stats(const InfoSources& from, InfoText* out) {
   out->field("tracking_total_prefixes", 0);
   out->field("unexpected_error_replies", stats.unexpected_errors);
   out->field("total_error_replies", stats.total_error_replies);
+  out->field("client_query_buffer_limit_disconnections", stats.client_query_limit_disconnections);
   out->field("client_output_buffer_limit_disconnections", stats.client_output_limit_disconnections);
 }
 
