@@ -7,6 +7,10 @@
 
 namespace tandem {
 
+namespace {
+constexpr RequestLimits kUnauthenticatedLimits = RequestLimits::unauthenticated();
+}  // namespace
+
 Client::Client(Executor* executor, uint64_t id_in, ClientKind kind_in)
     : id(id_in), kind(kind_in), executor_(executor) {}
 
@@ -43,13 +47,20 @@ void Client::set_kind(ClientKind new_kind) {
   update_reply_sink();
 }
 
+size_t Client::input_wanted() const {
+  return redirected_ != nullptr ? redirected_->input_wanted() : parser_.wanted();
+}
+
 size_t Client::on_input(std::string_view input) {
   executor_->begin_batch();
   size_t consumed = 0;
-  while (consumed < input.size() && !blocked_ && !closing_) {
-    if (redirected_ != nullptr) return consumed + redirected_->on_input(input.substr(consumed));
-    const RequestLimits limits =
-        authenticated ? executor_->request_limits() : RequestLimits::unauthenticated();
+  bool more = true;
+  while (more && consumed < input.size() && !blocked_ && !closing_) {
+    if (redirected_ != nullptr) {
+      return count_input(consumed) + redirected_->on_input(input.substr(consumed));
+    }
+    const RequestLimits& limits =
+        authenticated ? executor_->request_limits() : kUnauthenticatedLimits;
     switch (parser_.parse(input.substr(consumed), limits)) {
       case RequestParser::Outcome::kRequest:
         // A request held back by CLIENT PAUSE stays in the input and is parsed again.
@@ -59,16 +70,33 @@ size_t Client::on_input(std::string_view input) {
         consumed += parser_.consumed();
         break;
       case RequestParser::Outcome::kNeedMore:
-        return count_input(consumed);
+        more = false;
+        break;
       case RequestParser::Outcome::kError:
-        log_verbose("Protocol error (" + parser_.error() + ") from client " +
-                    link_->peer_address());
-        encoder_->error("ERR " + parser_.error());
-        close_after_reply();
+        refuse_input();
         break;
     }
   }
+  if (!closing_ && !input_within_limit(input.size() - consumed)) close_now();
   return count_input(consumed);
+}
+
+void Client::refuse_input() {
+  log_verbose("Protocol error (" + parser_.error() + ") from client: " + link_->peer_address());
+  reply().error("ERR " + parser_.error());
+  close_after_reply();
+}
+
+// client-query-buffer-limit: what has been received of one request, and what a transaction has
+// queued.
+bool Client::input_within_limit(size_t pending) {
+  const auto limit = static_cast<size_t>(executor_->config().settings().client_query_buffer_limit);
+  if (pending + transaction.queued_bytes <= limit || kind == ClientKind::kPrimary) return true;
+  log_warning("Closing client that reached max query buffer length: id=" + std::to_string(id) +
+              " addr=" + link_->peer_address() + " qbuf=" + std::to_string(pending) +
+              " multi-mem=" + std::to_string(transaction.queued_bytes));
+  ++executor_->stats().client_query_limit_disconnections;
+  return false;
 }
 
 size_t Client::count_input(size_t consumed) {
@@ -84,7 +112,7 @@ bool Client::handle_request(Args args) {
   const size_t written = link_->output().size() - output_before;
   bytes_out += written;
   executor_->stats().bytes_out += written;
-  if (replies_to_skip_ > 0 && --replies_to_skip_ == 0) set_reply_mode(ReplyMode::kOn);
+  if (done && replies_to_skip_ > 0 && --replies_to_skip_ == 0) set_reply_mode(ReplyMode::kOn);
   if (!closing_ && written > 0) executor_->check_output_limit(*this);
   return done;
 }

@@ -36,8 +36,9 @@ struct QueuedCommand {
 // MULTI's state.
 struct Transaction {
   bool active = false;
-  bool aborted = false;       // an error while queueing: EXEC answers EXECABORT
-  uint32_t queued_flags = 0;  // of all queued commands together
+  bool aborted = false;        // an error while queueing: EXEC answers EXECABORT
+  uint32_t queued_flags = 0;   // of all queued commands together
+  uint32_t missing_flags = 0;  // those that at least one queued command lacks
   size_t queued_bytes = 0;
   std::vector<QueuedCommand> queue;
 };
@@ -54,7 +55,7 @@ class Client final : public LinkHandler {
   Link* link() const { return link_; }
 
   size_t on_input(std::string_view input) override;
-  size_t input_wanted() const override { return parser_.wanted(); }
+  size_t input_wanted() const override;
   void on_drained() override;
   void on_closed(std::string_view reason) override;
 
@@ -109,6 +110,8 @@ class Client final : public LinkHandler {
 
  private:
   bool handle_request(Args args);
+  void refuse_input();
+  bool input_within_limit(size_t pending);
   size_t count_input(size_t consumed);
   void update_reply_sink();
 

@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cstring>
 #include <utility>
 
+#include "server/base/crash.h"
 #include "server/base/log.h"
+#include "server/base/memory.h"
 #include "server/base/strings.h"
 #include "server/exec/watched_keys.h"
 
@@ -35,6 +38,23 @@ std::string unknown_subcommand(const Command& container, Args args) {
   return text.append(to_upper(container.name)).append(" HELP.");
 }
 
+// The running command as it was received, for the crash report: runs in a signal handler, so it
+// only copies.
+size_t describe_running_call(const void* subject, char* out, size_t capacity) {
+  const Call* call = static_cast<const Executor*>(subject)->current_call();
+  if (call == nullptr) return 0;
+  const bool hide = call->executor.config().settings().hide_user_data_from_log;
+  size_t length = 0;
+  for (std::string_view arg : call->args) {
+    if (length > 0 && hide) arg = "*redacted*";
+    if (length > 0 && length < capacity) out[length++] = ' ';
+    const size_t shown = std::min({arg.size(), kShownArgBytes, capacity - length});
+    std::memcpy(out + length, arg.data(), shown);
+    length += shown;
+  }
+  return length;
+}
+
 }  // namespace
 
 Executor::Executor(Keyspace& keyspace, Config& config, Clock& clock, Services& services)
@@ -45,18 +65,32 @@ Executor::Executor(Keyspace& keyspace, Config& config, Clock& clock, Services& s
       watched_(std::make_unique<WatchedKeys>()) {
   keyspace_.set_observer(this);
   refresh_time();
+  set_crash_context_provider(describe_running_call, this);
 }
 
-Executor::~Executor() { keyspace_.set_observer(nullptr); }
+Executor::~Executor() {
+  set_crash_context_provider(nullptr, nullptr);
+  keyspace_.set_observer(nullptr);
+}
 
 void Executor::refresh_time() {
   keyspace_.set_time(clock_.wall_ms());
-  batch_started_ticks_ = tick_count();
+  batch_started_ticks_ = last_tick_ = tick_count();
 }
 
 void Executor::begin_batch() {
   // Inside a call the time is frozen.
   if (call_depth_ == 0) refresh_time();
+  const Settings& settings = config_.settings();
+  request_limits_.max_bulk_bytes = settings.proto_max_bulk_len;
+  if (settings.maxmemory > 0 || state_.over_memory_limit) check_memory_limit();
+}
+
+void Executor::check_memory_limit() {
+  const Settings& settings = config_.settings();
+  const bool exempt = state_.is_replica && settings.replica_ignore_maxmemory;
+  state_.over_memory_limit =
+      settings.maxmemory > 0 && !exempt && memory_used() > static_cast<size_t>(settings.maxmemory);
 }
 
 bool Executor::execute(Client& client, Args args) {
@@ -68,6 +102,7 @@ bool Executor::execute_in_batch(Client& client, Args args) {
   client.last_interaction_ms = keyspace_.now_ms();
   Command* command = commands_.resolve(args);
   if (command == nullptr) {
+    if (refuse_attack(client, args[0])) return true;
     reject(client, nullptr, unknown_command(args));
     return true;
   }
@@ -85,14 +120,14 @@ bool Executor::execute_in_batch(Client& client, Args args) {
     reject(client, command, refused);
     return true;
   }
-  if (client.transaction.active && !command->is(kTransactionControl)) {
-    queue(client, *command, args);
-    return true;
-  }
   if (must_wait_for_pause(client, *command)) {
     paused_clients_.push_back(client.id);
     client.block();
     return false;
+  }
+  if (client.transaction.active && !command->is(kTransactionControl)) {
+    queue(client, *command, args);
+    return true;
   }
   const uint64_t dirty_before = dirty_;
   effects_.begin_unit();
@@ -132,45 +167,70 @@ void Executor::call(Client& client, Command& command, Args args, Reply& reply) {
   if (!call.custom_effect()) effects_.add(client.db, args);
 }
 
-// The text of the refusal, or empty: what the client's rights and the server's state decide.
+// What a cross-protocol request begins with: a browser made to send HTTP to this port. The
+// connection ends before a later line is taken for a command.
+bool Executor::refuse_attack(Client& client, std::string_view name) {
+  if (!equals_ignore_case(name, "post") && !equals_ignore_case(name, "host:")) return false;
+  log_warning(
+      "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: commands "
+      "to this server. This is likely due to an attacker attempting to use Cross Protocol "
+      "Scripting "
+      "to compromise it. Connection aborted.");
+  client.close_now();
+  return true;
+}
+
+Executor::Demand Executor::demand_of(const Client& client, const Command& command) {
+  const uint32_t own = command.flags;
+  if (!command.is(kRunsTransaction)) return {own, ~own, command.name == "ping"};
+  // EXEC stands for what it will run.
+  return {own | client.transaction.queued_flags, ~own | client.transaction.missing_flags, false};
+}
+
 std::string Executor::check(const Client& client, const Command& command) const {
   if (client.kind == ClientKind::kPrimary) return {};
   if (!client.authenticated && !command.is(kNoAuth)) return "NOAUTH Authentication required.";
-  if (!state_.busy.empty() && !command.is(kAllowBusy)) return state_.busy;
-  // EXEC stands for what it will run.
-  const uint32_t flags =
-      command.is(kRunsTransaction) ? client.transaction.queued_flags : command.flags;
-  return state_refusal(flags, command);
+  const bool queueing = client.transaction.active && !command.is(kTransactionControl);
+  if (queueing && command.is(kNoMulti)) return "ERR Command not allowed inside a transaction";
+  Demand demand = demand_of(client, command);
+  // A queue takes memory whatever is in it.
+  if (queueing) demand.flags |= kDenyOom;
+  std::string refused = state_refusal(demand);
+  if (refused.empty() && !state_.busy.empty() && !command.is(kAllowBusy)) refused = state_.busy;
+  return refused;
 }
 
 std::string Executor::refusal(const Client& client, const Command& command) const {
   if (client.kind == ClientKind::kPrimary) return {};
-  return state_refusal(command.flags, command);
+  return state_refusal({command.flags, ~command.flags, false});
 }
 
-std::string Executor::state_refusal(uint32_t flags, const Command& command) const {
-  const Settings& settings = config_.settings();
-  const bool write = (flags & kWrite) != 0;
-  if (state_.over_memory_limit && (flags & kDenyOom) != 0) {
+std::string Executor::state_refusal(const Demand& demand) const {
+  if (state_.over_memory_limit && (demand.flags & kDenyOom) != 0) {
     return "OOM command not allowed when used memory > 'maxmemory'.";
   }
-  if (write) {
-    const bool primary = !state_.is_replica;
-    if (primary && !state_.misconf.empty()) return state_.misconf;
-    if (primary && state_.too_few_replicas) {
-      return "NOREPLICAS Not enough good replicas to write.";
-    }
-    if (!primary && settings.replica_read_only) {
-      return "READONLY You can't write against a read only replica.";
-    }
+  if ((demand.flags & kWrite) != 0) {
+    if (std::string refused = write_refusal(); !refused.empty()) return refused;
+  } else if (demand.answers_health && !state_.is_replica && !state_.misconf.empty()) {
+    return state_.misconf;
   }
-  if (state_.is_replica && !state_.primary_link_up && !settings.replica_serve_stale_data &&
-      (flags & kStale) == 0 && !command.is(kStale)) {
+  if (state_.is_replica && !state_.primary_link_up &&
+      !config_.settings().replica_serve_stale_data && (demand.missing & kStale) != 0) {
     return "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.";
   }
-  if (state_.loading && !command.is(kLoading)) {
+  if (state_.loading && (demand.missing & kLoading) != 0) {
     return "LOADING Redis is loading the dataset in memory";
   }
+  return {};
+}
+
+std::string Executor::write_refusal() const {
+  if (state_.is_replica) {
+    if (!config_.settings().replica_read_only) return {};
+    return "READONLY You can't write against a read only replica.";
+  }
+  if (!state_.misconf.empty()) return state_.misconf;
+  if (state_.too_few_replicas) return "NOREPLICAS Not enough good replicas to write.";
   return {};
 }
 
@@ -190,20 +250,19 @@ void Executor::reject(Client& client, Command* command, std::string_view error) 
 }
 
 void Executor::queue(Client& client, Command& command, Args args) {
-  if (command.is(kNoMulti)) {
-    reject(client, &command, "ERR Command not allowed inside a transaction");
-    return;
-  }
   Transaction& transaction = client.transaction;
+  client.reply().simple("QUEUED");
+  // EXEC will not run it: it need not be kept.
+  if (transaction.aborted || client.watch_broken) return;
   QueuedCommand queued{&command, {}};
   queued.args.reserve(args.size());
   for (std::string_view arg : args) {
     queued.args.emplace_back(arg);
-    transaction.queued_bytes += arg.size();
+    transaction.queued_bytes += arg.size() + sizeof(std::string);
   }
   transaction.queued_flags |= command.flags;
+  transaction.missing_flags |= ~command.flags;
   transaction.queue.push_back(std::move(queued));
-  client.reply().simple("QUEUED");
 }
 
 void Executor::run_transaction(Call& exec_call) {
@@ -256,6 +315,9 @@ void Executor::key_expired(int db, std::string_view key) {
 
 void Executor::database_replacing(int db) {
   if (watched_->empty()) return;
+  // Keys whose time has come leave first, also those that will change places with a watched key:
+  // an expired key in place of none is no change.
+  watched_->for_each_key([this, db](std::string_view key) { keyspace_.database(db).peek(key); });
   watched_->touch_if(
       db, [this, db](std::string_view key) { return keyspace_.database(db).peek(key) != nullptr; });
 }

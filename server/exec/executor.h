@@ -49,6 +49,7 @@ struct ExecutorStats {
   uint64_t total_error_replies = 0;
   uint64_t evicted_clients = 0;
   uint64_t client_output_limit_disconnections = 0;
+  uint64_t client_query_limit_disconnections = 0;
   std::map<std::string, uint64_t, std::less<>> errors;  // by code: errorstats
 };
 
@@ -144,8 +145,20 @@ class Executor final : public KeyspaceObserver, public ErrorListener {
  private:
   friend class Client;
 
+  // What the server's state is asked for: a command's flags, or those of all that EXEC would run.
+  struct Demand {
+    uint32_t flags = 0;           // that it has
+    uint32_t missing = 0;         // that it, or one of the commands, lacks
+    bool answers_health = false;  // PING: says whether writes would be taken
+  };
+  static Demand demand_of(const Client& client, const Command& command);
+
+  // The text of the refusal, or empty: what the client's rights and the server's state decide.
   std::string check(const Client& client, const Command& command) const;
-  std::string state_refusal(uint32_t flags, const Command& command) const;
+  std::string state_refusal(const Demand& demand) const;
+  std::string write_refusal() const;
+  bool refuse_attack(Client& client, std::string_view name);
+  void check_memory_limit();
   void reject(Client& client, Command* command, std::string_view error);
   void queue(Client& client, Command& command, Args args);
   bool must_wait_for_pause(const Client& client, const Command& command) const;
@@ -163,6 +176,7 @@ class Executor final : public KeyspaceObserver, public ErrorListener {
   std::unique_ptr<WatchedKeys> watched_;
   const Call* current_call_ = nullptr;
   RequestLimits request_limits_;
+  uint64_t last_tick_ = 0;  // when the last call ended
   std::vector<uint64_t> paused_clients_;
   uint64_t next_client_id_ = 1;
   uint64_t batch_started_ticks_ = 0;

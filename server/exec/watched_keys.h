@@ -20,7 +20,12 @@ class WatchedKeys {
   void remove(Client& client);
   // Breaks the watch of every client that watches the key.
   void touch(int db, std::string_view key);
-  // The same for all watched keys of a database that satisfy `concerned`.
+  // Calls visit(key) for the name of every watched key, whatever its database.
+  template <typename Visit>
+  void for_each_key(Visit&& visit) const {
+    for (const auto& [watched, clients] : watchers_) visit(std::string_view(watched.key));
+  }
+  // The same as touch() for all watched keys of a database that satisfy `concerned`.
   template <typename Concerned>
   void touch_if(int db, Concerned&& concerned) {
     for (const auto& [watched, clients] : watchers_) {
