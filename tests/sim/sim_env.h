@@ -1,0 +1,90 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "server/base/env.h"
+#include "tests/sim/sim_disk.h"
+#include "tests/sim/sim_world.h"
+
+namespace tandem {
+
+// The machine as one process sees it: its disk, its children and its background thread. Ends with
+// the process.
+class SimEnv final : public Env {
+ public:
+  // `run_on_loop` runs its argument as a turn of the process's loop.
+  SimEnv(SimWorld* world, SimDisk* disk, std::string host,
+         std::function<void(std::function<void()>)> run_on_loop)
+      : world_(*world),
+        disk_(*disk),
+        host_(std::move(host)),
+        run_on_loop_(std::move(run_on_loop)) {}
+  ~SimEnv() override;
+
+  // The process dies at the `operations`-th change of the disk from now, which is done in part.
+  // From then on nothing that it does reaches the disk; whoever runs it sees dead() and must let
+  // nothing else out either.
+  void die_after(int64_t operations) { operations_left_ = operations; }
+  bool dead() const { return dead_; }
+  // The process is gone, at whatever it did.
+  void die() { dead_ = true; }
+
+  Result<std::unique_ptr<WritableFile>> open_append(const std::string& path) override;
+  Result<std::unique_ptr<WritableFile>> create(const std::string& path) override;
+  Result<std::unique_ptr<ReadableFile>> open_read(const std::string& path) override;
+  bool exists(const std::string& path) override;
+  Result<uint64_t> file_size(const std::string& path) override;
+  Status rename(const std::string& from, const std::string& to) override;
+  Status remove(const std::string& path) override;
+  Status create_directory(const std::string& path) override;
+  Result<std::vector<std::string>> list(const std::string& directory) override;
+  Status sync_directory(const std::string& directory) override;
+  Result<std::unique_ptr<FileLock>> lock(const std::string& path) override;
+
+  // The child runs to its end here and now, and seems to run on for a while.
+  Result<ChildId> fork_child(std::function<int()> body) override;
+  std::unique_ptr<ChildExit> poll_child(ChildId child) override;
+  void kill_child(ChildId child) override;
+
+  void run_in_background(std::function<void()> work, std::function<void()> done) override;
+
+ private:
+  class Writer;
+  class Reader;
+  struct Job {
+    std::function<void()> work, done;
+  };
+  struct Child {
+    ChildExit exit;
+    int64_t ends_us = 0;
+  };
+
+  // Whether the operation that begins now is done; when not, *status is what it answers.
+  bool proceeds(const std::string& path, const char* action, bool fails, Status* status);
+  bool dies_now();
+  Status can_link(const std::string& path, const char* action, bool* proceed);
+  Result<std::unique_ptr<WritableFile>> open_writable(const std::string& path, bool truncate);
+  void start_job();
+  void trace(const char* action, const std::string& path, uint64_t number = 0);
+
+  SimWorld& world_;
+  SimDisk& disk_;
+  const std::string host_;
+  std::function<void(std::function<void()>)> run_on_loop_;
+  int64_t operations_left_ = -1;
+  bool dead_ = false;
+  std::shared_ptr<std::map<std::string, bool>> locks_ =
+      std::make_shared<std::map<std::string, bool>>();
+  std::map<ChildId, Child> children_;
+  ChildId last_child_ = 0;
+  std::deque<Job> jobs_;
+  bool job_running_ = false;
+};
+
+}  // namespace tandem

@@ -1,0 +1,115 @@
+#include "tests/sim/sim_node.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cassert>
+#include <utility>
+
+namespace tandem {
+
+namespace {
+
+// A child runs to its end before anything is read, so the pipe has to hold all of it: a file in
+// memory.
+Result<TransferPipe> make_memory_pipe() {
+  const int write_fd = memfd_create("transfer", MFD_CLOEXEC);
+  const std::string path = "/proc/self/fd/" + std::to_string(write_fd);
+  const int read_fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (write_fd < 0 || read_fd < 0) return make_error(ErrorKind::kIo, "memfd_create failed");
+  return TransferPipe{read_fd, write_fd};
+}
+
+}  // namespace
+
+struct SimNode::Process {
+  Process(SimNode* node, uint64_t seed)
+      : loop(&node->network_, node->host_),
+        env(&node->world_, &node->disk_, node->host_,
+            [this](const std::function<void()>& work) { loop.run(work); }),
+        config("/"),
+        configured(config.load_text(env, node->config_text_, node->host_ + ".conf")) {
+    if (!configured.ok()) throw SimViolation{configured.error().to_string()};
+    server.emplace(config, World{env, loop, node->clock_, seed, make_memory_pipe});
+    loop.end_of_turn = [this] { server->end_of_turn(); };
+    loop.died = [this] { return env.dead(); };
+  }
+
+  SimLoop loop;
+  SimEnv env;
+  Config config;
+  Status configured;
+  std::optional<Server> server;
+};
+
+SimNode::SimNode(SimWorld* world, SimNetwork* network, std::string host, std::string config)
+    : world_(*world),
+      network_(*network),
+      host_(std::move(host)),
+      config_text_(std::move(config)),
+      disk_(world->random().next()),
+      clock_(world) {}
+
+SimNode::~SimNode() {
+  world_.drop_events(this);
+  if (process_ != nullptr) process_->env.die();
+}
+
+Server& SimNode::server() {
+  assert(up());
+  return *process_->server;
+}
+
+const Settings& SimNode::settings() const { return process_->config.settings(); }
+
+void SimNode::start() {
+  assert(!up());
+  world_.trace(host_, "starts");
+  process_ = std::make_unique<Process>(this, world_.random().next() + ++starts_);
+  if (die_after_ >= 0) process_->env.die_after(std::exchange(die_after_, -1));
+  process_->loop.on_death = [this] { world_.schedule(this, 0, [this] { crash(crash_at_disk_); }); };
+  const Status started = process_->server->start();
+  if (process_->env.dead()) return crash(crash_at_disk_);
+  if (!started.ok()) {
+    if (!disk_.faults().failing()) {
+      throw SimViolation{host_ + " does not start: " + started.error().to_string()};
+    }
+    world_.trace(host_, "cannot start");
+    return crash(Crash::kProcess);
+  }
+  process_->loop.listen([this](Link* link) { return process_->server->accept(link); });
+  // The turn that start() was part of.
+  process_->loop.run([] {});
+  on_start();
+}
+
+void SimNode::crash(Crash how) {
+  constexpr int64_t kLongestSilenceUs = 3'000'000;
+  if (!up()) return;
+  world_.trace(host_, how == Crash::kProcess ? "crashes" : "loses power");
+  process_->env.die();
+  if (how == Crash::kMachine) {
+    process_->loop.set_silence_us(world_.between(0, kLongestSilenceUs));
+  }
+  process_->server.reset();
+  process_.reset();
+  if (how == Crash::kMachine) disk_.lose_power();
+  on_crash(how);
+}
+
+void SimNode::crash_at_disk(int64_t operations, Crash how) {
+  crash_at_disk_ = how;
+  if (up()) {
+    process_->env.die_after(operations);
+  } else {
+    die_after_ = operations;
+  }
+}
+
+void SimNode::cancel_crash() {
+  die_after_ = -1;
+  if (up()) process_->env.die_after(-1);
+}
+
+}  // namespace tandem

@@ -1,0 +1,62 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "server/server.h"
+#include "tests/sim/sim_disk.h"
+#include "tests/sim/sim_env.h"
+#include "tests/sim/sim_network.h"
+#include "tests/sim/sim_world.h"
+
+namespace tandem {
+
+enum class Crash : uint8_t {
+  kProcess,  // killed: the system keeps what was written, and ends the connections
+  kMachine,  // power loss: what was not synced may be lost, and nobody says goodbye
+};
+
+// A machine with a disk, and the server on it, which starts, crashes and starts again.
+class SimNode {
+ public:
+  // `config` is the text of its configuration file.
+  SimNode(SimWorld* world, SimNetwork* network, std::string host, std::string config);
+  ~SimNode();
+
+  const std::string& host() const { return host_; }
+  bool up() const { return process_ != nullptr; }
+  // While up.
+  Server& server();
+  const Settings& settings() const;
+  SimDisk& disk() { return disk_; }
+
+  // Throws SimViolation when the server refuses to start with what is on its disk, unless the disk
+  // fails. May die while it starts: then up() is false.
+  void start();
+  void crash(Crash how);
+  // Dies in the middle of a change of its disk, the `operations`-th from now, here or after the
+  // next start.
+  void crash_at_disk(int64_t operations, Crash how);
+  void cancel_crash();
+  // Told after every crash, and after a start before any connection comes.
+  std::function<void(Crash how)> on_crash = [](Crash) {};
+  std::function<void()> on_start = [] {};
+
+ private:
+  struct Process;
+
+  SimWorld& world_;
+  SimNetwork& network_;
+  const std::string host_;
+  const std::string config_text_;
+  SimDisk disk_;
+  SimClock clock_;
+  std::unique_ptr<Process> process_;
+  Crash crash_at_disk_ = Crash::kProcess;
+  int64_t die_after_ = -1;
+  uint64_t starts_ = 0;
+};
+
+}  // namespace tandem
