@@ -55,17 +55,38 @@ size_t Client::on_input(std::string_view input) {
   executor_->begin_batch();
   size_t consumed = 0;
   bool more = true;
+  bool parsed = false;  // `outcome` is what stands at `consumed`
+  RequestParser::Outcome outcome{};
   while (more && consumed < input.size() && !blocked_ && !closing_) {
     if (redirected_ != nullptr) {
+      parser_.forget();
       return count_input(consumed) + redirected_->on_input(input.substr(consumed));
     }
-    const RequestLimits& limits =
-        authenticated ? executor_->request_limits() : kUnauthenticatedLimits;
-    switch (parser_.parse(input.substr(consumed), limits)) {
-      case RequestParser::Outcome::kRequest:
+    if (!parsed) outcome = parse(input.substr(consumed));
+    parsed = false;
+    switch (outcome) {
+      case RequestParser::Outcome::kRequest: {
+        const size_t length = parser_.consumed();
+        const std::string_view rest = input.substr(consumed + length);
         // A request held back by CLIENT PAUSE stays in the input and is parsed again.
-        if (handle_request(parser_.args())) consumed += parser_.consumed();
+        bool done;
+        if (can_look_ahead(input[consumed], rest)) {
+          // While this request's key is on its way into the cache, the next one is parsed.
+          parser_.swap_args(args_);
+          executor_->prefetch_entry(*this);
+          outcome = parse(rest);
+          if (outcome == RequestParser::Outcome::kRequest) {
+            executor_->prefetch_bucket(*this, parser_.args());
+          }
+          done = handle_request(args_);
+          parsed = done;
+          if (!done) parser_.forget();
+        } else {
+          done = handle_request(parser_.args());
+        }
+        if (done) consumed += length;
         break;
+      }
       case RequestParser::Outcome::kEmpty:
         consumed += parser_.consumed();
         break;
@@ -77,8 +98,19 @@ size_t Client::on_input(std::string_view input) {
         break;
     }
   }
+  if (parsed && outcome == RequestParser::Outcome::kError) parser_.forget();
   if (!closing_ && !input_within_limit(input.size() - consumed)) close_now();
   return count_input(consumed);
+}
+
+RequestParser::Outcome Client::parse(std::string_view input) {
+  return parser_.parse(input, authenticated ? executor_->request_limits() : kUnauthenticatedLimits);
+}
+
+// Inline requests share one buffer in the parser, and before AUTH the limits may change between two
+// requests.
+bool Client::can_look_ahead(char first, std::string_view rest) const {
+  return first == '*' && authenticated && !rest.empty() && rest[0] == '*';
 }
 
 void Client::refuse_input() {

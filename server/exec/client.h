@@ -109,6 +109,8 @@ class Client final : public LinkHandler {
   uint64_t last_write_offset = 0;
 
  private:
+  RequestParser::Outcome parse(std::string_view input);
+  bool can_look_ahead(char first, std::string_view rest) const;
   bool handle_request(Args args);
   void refuse_input();
   bool input_within_limit(size_t pending);
@@ -118,6 +120,7 @@ class Client final : public LinkHandler {
   Executor* executor_;
   Link* link_ = nullptr;
   RequestParser parser_;
+  std::vector<std::string_view> args_;  // the request that runs while the next one is parsed
   std::unique_ptr<RespEncoder> encoder_;
   NullReply null_reply_;
   Reply* reply_ = &null_reply_;

@@ -182,6 +182,15 @@ bool read_key_specs(std::string_view text, std::vector<KeySpec>* specs) {
   return true;
 }
 
+// Where the first key stands when the first key spec says so by position alone.
+size_t likely_key(const Command& command) {
+  if (command.key_specs.empty()) return 0;
+  const KeySpec& spec = command.key_specs.front();
+  if (spec.begin != KeySpec::Begin::kIndex) return 0;
+  const int offset = spec.find == KeySpec::Find::kKeynum ? spec.first_key : 0;
+  return static_cast<size_t>(spec.index + offset);
+}
+
 std::unique_ptr<Command> parse_row(const CommandRow& row) {
   auto command = std::make_unique<Command>();
   command->row = &row;
@@ -199,6 +208,7 @@ std::unique_ptr<Command> parse_row(const CommandRow& row) {
   }
   for (std::string_view tip : split(row.tips, ';')) command->tips.emplace_back(tip);
   if (!read_key_specs(row.key_specs, &command->key_specs)) malformed(row, "key specs");
+  command->likely_key = likely_key(*command);
   return command;
 }
 

@@ -102,6 +102,7 @@ struct Command {
   int arity = 0;
   uint32_t flags = 0;
   int first_key = 0, last_key = 0, key_step = 0;
+  size_t likely_key = 0;  // where a request's first key most likely stands; 0: unknown
   std::vector<std::string> flag_names, categories, tips;
   std::vector<KeySpec> key_specs;
   Command* container = nullptr;

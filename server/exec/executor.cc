@@ -139,6 +139,21 @@ bool Executor::execute_in_batch(Client& client, Args args) {
   return true;
 }
 
+void Executor::prefetch_bucket(const Client& client, Args args) {
+  const Command* command = commands_.find(args[0]);
+  const size_t key = command != nullptr ? command->likely_key : 0;
+  prefetched_ = key != 0 && key < args.size();
+  if (!prefetched_) return;
+  prefetched_hash_ = hash_bytes(args[key]);
+  keyspace_.database(client.db).prefetch_bucket(prefetched_hash_);
+}
+
+void Executor::prefetch_entry(const Client& client) {
+  if (std::exchange(prefetched_, false)) {
+    keyspace_.database(client.db).prefetch_entry(prefetched_hash_);
+  }
+}
+
 void Executor::call(Client& client, Command& command, Args args, Reply& reply) {
   Call call(*this, client, command, args, reply);
   const Call* outer = std::exchange(current_call_, &call);

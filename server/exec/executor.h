@@ -103,6 +103,10 @@ class Executor final : public KeyspaceObserver, public ErrorListener {
   // The same for requests that arrived together: the clock is read for the batch, not for each.
   void begin_batch();
   bool execute_in_batch(Client& client, Args args);
+  // Starts loading what a coming request will look up: the bucket of its first key and then, once
+  // it is the next to run, the entries that bucket names. Only ever a matter of speed.
+  void prefetch_bucket(const Client& client, Args args);
+  void prefetch_entry(const Client& client);
   const RequestLimits& request_limits() const { return request_limits_; }
   // Closes the client when its output has passed client-output-buffer-limit.
   void check_output_limit(Client& client);
@@ -176,6 +180,9 @@ class Executor final : public KeyspaceObserver, public ErrorListener {
   std::unique_ptr<WatchedKeys> watched_;
   const Call* current_call_ = nullptr;
   RequestLimits request_limits_;
+  // Of the request that prefetch_bucket() has seen last.
+  uint64_t prefetched_hash_ = 0;
+  bool prefetched_ = false;
   uint64_t last_tick_ = 0;  // when the last call ended
   std::vector<uint64_t> paused_clients_;
   uint64_t next_client_id_ = 1;

@@ -33,7 +33,16 @@ class RequestParser {
   Outcome parse(std::string_view input, const RequestLimits& limits);
 
   std::span<const std::string_view> args() const { return args_; }
+  // Exchanges args() for another vector, so that they outlive the next parse(). Not for inline
+  // requests, whose words the parser keeps.
+  void swap_args(std::vector<std::string_view>& other) { args_.swap(other); }
   size_t consumed() const { return consumed_; }
+  // Forgets what has been parsed of an unfinished request: the next parse() begins afresh.
+  void forget() {
+    position_ = 0;
+    args_left_ = 0;
+    wanted_ = 0;
+  }
   // As Valkey words it, with "Protocol error: " in front.
   const std::string& error() const { return error_; }
   // After kNeedMore: the input length without which the next call cannot get further; 0 when

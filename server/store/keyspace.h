@@ -29,8 +29,8 @@ class KeyspaceObserver {
   virtual void key_modified(int db, std::string_view key) = 0;
   // The key was removed because its time had come. Called once, after key_modified().
   virtual void key_expired(int db, std::string_view key) = 0;
-  // All keys of the database are about to be removed, or it is being swapped with another one: called before and after
-  // a swap, so that both contents are seen.
+  // All keys of the database are about to be removed, or it is being swapped with another one:
+  // called before and after a swap, so that both contents are seen.
   virtual void database_replacing(int db) = 0;
 };
 
@@ -110,7 +110,9 @@ class Database {
   size_t expire_some(size_t samples, size_t* looked_at);
 
   size_t table_memory() const { return keys_.memory_usage() + volatile_.memory_usage(); }
-  void prefetch(std::string_view key) const { keys_.prefetch(hash_bytes(key)); }
+  // Starts loading the bucket of a key's hash into the cache, then the entries it may name.
+  void prefetch_bucket(uint64_t hash) const { keys_.prefetch(hash); }
+  void prefetch_entry(uint64_t hash) const { keys_.prefetch_elements(hash); }
 
  private:
   friend class Keyspace;

@@ -157,6 +157,17 @@ class Table {
     if (bucket_count_ > 0) __builtin_prefetch(bucket_of(hash));
   }
 
+  // Starts loading the elements of that bucket whose tags match.
+  void prefetch_elements(uint64_t hash) const {
+    if (bucket_count_ == 0) return;
+    const Bucket* bucket = bucket_of(hash);
+    for (unsigned matches = bucket->matches(tag_of(hash)); matches != 0; matches &= matches - 1) {
+      const char* element = reinterpret_cast<const char*>(bucket->slots[__builtin_ctz(matches)]);
+      __builtin_prefetch(element);
+      __builtin_prefetch(element + 64);
+    }
+  }
+
  private:
   static constexpr size_t kSlots = 7;
   static constexpr size_t kGrowLoad =
