@@ -187,7 +187,6 @@ class Executor final : public KeyspaceObserver, public ErrorListener {
   std::vector<uint64_t> paused_clients_;
   uint64_t next_client_id_ = 1;
   uint64_t batch_started_ticks_ = 0;
-  uint64_t last_tick_ = 0;  // when the last call ended
   uint64_t dirty_ = 0;
   int call_depth_ = 0;
 };
