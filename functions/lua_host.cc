@@ -69,6 +69,7 @@ LuaHost::LuaHost(Executor& executor)
   lua_pushliteral(lua_, "script stopped");
   lua_rawset(lua_, LUA_REGISTRYINDEX);
   open_map_orders(lua_);
+  command_cache_.attach(lua_);
   open_sandbox(lua_, *this);
   lua_settop(lua_, 0);
   lua_pushcfunction(lua_, describe_error);

@@ -62,15 +62,23 @@ std::string_view text_at(lua_State* lua, int index) {
   return {bytes, length};
 }
 
-// The command for the arguments; null when there is none.
-Command* resolve(LuaHost& host, Args args) {
-  Command* command = host.command_cache().find(args[0]);
-  if (command == nullptr) {
-    command = host.executor().commands().find(args[0]);
+// The command for the arguments, which stand on the Lua stack from 1 on; null when there is none.
+Command* resolve(lua_State* lua, LuaHost& host, Args args) {
+  CommandTable& commands = host.executor().commands();
+  Command* command = nullptr;
+  if (lua_type(lua, 1) == LUA_TSTRING) {
+    CommandCache& cache = host.command_cache();
+    command = cache.find(args[0].data());
+    if (command == nullptr) {
+      command = commands.find(args[0]);
+      if (command == nullptr) return nullptr;
+      cache.remember(lua, 1, args[0].data(), command);
+    }
+  } else {
+    command = commands.find(args[0]);
     if (command == nullptr) return nullptr;
-    host.command_cache().remember(args[0], command);
   }
-  if (!command->subcommands.empty()) command = host.executor().commands().resolve(args);
+  if (!command->subcommands.empty()) command = commands.resolve(args);
   return command->handler == nullptr ? nullptr : command;
 }
 
@@ -127,7 +135,7 @@ bool run_command(lua_State* lua, LuaHost& host) {
     }
   }
   const Args args(views);
-  Command* command = resolve(host, args);
+  Command* command = resolve(lua, host, args);
   if (command == nullptr) {
     push_error(lua, "ERR Unknown command called from script");
     return true;
