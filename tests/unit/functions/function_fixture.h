@@ -26,7 +26,7 @@ class FunctionFixture : public CommandFixture {
   // What FCALL of such a function answers.
   std::string eval(std::string_view body) {
     const std::string loaded = load_body(body);
-    return loaded == "\"lib\"" ? run("FCALL", "f", "0") : "load: " + loaded;
+    return loaded == "lib" ? run("FCALL", "f", "0") : "load: " + loaded;
   }
   // What an error looks like that the body of eval() raised on its first line.
   static std::string raised(std::string_view text) {
