@@ -26,6 +26,7 @@ class AofHost {
   virtual SnapshotSource snapshot_source() = 0;
   virtual SnapshotOptions snapshot_options() const = 0;
   virtual AofLoader::Options aof_loader_options() = 0;
+  virtual ChildProgress* child_progress() = 0;
   virtual bool child_active() const = 0;
   // Forks the rewriting child; `done` hears from cron() whether it succeeded.
   virtual Status fork_rewrite(std::function<int()> body, std::function<void(bool ok)> done) = 0;

@@ -99,7 +99,9 @@ Status write_dataset_as_commands(ByteSink* sink, const SnapshotSource& source) {
     if (db.size() == 0) continue;
     out.command({"SELECT", std::to_string(i)});
     db.for_each([&](const Entry* entry) {
-      if (out.status().ok()) write_key(out, *entry);
+      if (!out.status().ok()) return;
+      write_key(out, *entry);
+      if (source.progress != nullptr) source.progress->key_written();
     });
   }
   if (Status status = out.flush(); !status.ok()) return status;

@@ -43,6 +43,7 @@ Status Aof::begin_rewrite() {
   rewrite_temporary_ = "temp-rewriteaof-bg-" + std::to_string(::getpid()) + ".aof";
   SnapshotSource source = host_.snapshot_source();
   source.aof_base = true;
+  source.progress = host_.child_progress();
   auto body = [&env = env_, file = path(rewrite_temporary_), source = std::move(source),
                options = host_.snapshot_options(), as_rdb = rewrite_as_rdb_] {
     Status status = write_new_base(env, file, source, options, as_rdb);

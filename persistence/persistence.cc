@@ -80,6 +80,7 @@ class Persistence::Host final : public AofHost {
         .accept_truncated = owner_.config_.settings().aof_load_truncated,
         .load_libraries = [this](const auto& sources) { return owner_.load_libraries(sources); }};
   }
+  ChildProgress* child_progress() override { return &owner_.child_progress_; }
   bool child_active() const override { return owner_.child() != ChildPurpose::kNone; }
   Status fork_rewrite(std::function<int()> body, std::function<void(bool)> done) override {
     return owner_.fork_child(ChildPurpose::kAofRewrite, std::move(body),
@@ -267,8 +268,9 @@ Status Persistence::start_background_save() {
   dirty_at_fork_ = executor_.dirty();
   last_save_try_s_ = clock_.wall_ms() / 1000;
   ++saves_;
-  save_keys_total_ = executor_.keyspace().total_size();
-  auto body = [this, source = snapshot_source()] {
+  SnapshotSource source = snapshot_source();
+  source.progress = &child_progress_;
+  auto body = [this, source = std::move(source)] {
     Status status = save_rdb_file(env_, config_.settings().dir, background_temporary_name(),
                                   config_.settings().dbfilename, source, snapshot_options());
     if (status.ok()) {
@@ -323,7 +325,13 @@ Status Persistence::fork_child(ChildPurpose purpose, std::function<int()> body,
   if (child_purpose_ != ChildPurpose::kNone) {
     return make_error(ErrorKind::kInvalid, "a child process runs already");
   }
-  Result<ChildId> child = env_.fork_child(std::move(body));
+  child_progress_.reset();
+  child_keys_total_ = executor_.keyspace().total_size();
+  Result<ChildId> child = env_.fork_child([this, body = std::move(body)] {
+    const int code = body();
+    child_progress_.measure();
+    return code;
+  });
   if (!child.ok()) return child.error();
   child_ = child.value();
   child_purpose_ = purpose;
@@ -336,7 +344,10 @@ void Persistence::collect_child() {
   if (child_purpose_ == ChildPurpose::kNone) return;
   const std::unique_ptr<ChildExit> exit = env_.poll_child(child_);
   if (exit == nullptr) return;
-  child_purpose_ = ChildPurpose::kNone;
+  const ChildPurpose purpose = std::exchange(child_purpose_, ChildPurpose::kNone);
+  uint64_t& copied =
+      purpose == ChildPurpose::kAofRewrite ? last_rewrite_copied_ : last_save_copied_;
+  copied = child_progress_.peak_copied_bytes();
   std::exchange(child_done_, nullptr)(*exit);
 }
 
@@ -446,7 +457,19 @@ PersistenceInfo Persistence::info() const {
   info.rdb_saves = saves_;
   info.rdb_last_load_keys_expired = last_load_.keys_expired;
   info.rdb_last_load_keys_loaded = last_load_.keys_loaded;
-  info.current_save_keys_total = saving ? save_keys_total_ : 0;
+  info.rdb_last_cow_size = last_save_copied_;
+  info.aof_last_cow_size = last_rewrite_copied_;
+  if (child_purpose_ != ChildPurpose::kNone) {
+    info.current_cow_peak = child_progress_.peak_copied_bytes();
+    info.current_cow_size = child_progress_.copied_bytes();
+    info.current_cow_size_age = child_progress_.measured_ago_s();
+    info.current_save_keys_processed = child_progress_.keys();
+    info.current_save_keys_total = child_keys_total_;
+    if (child_keys_total_ > 0) {
+      info.current_fork_perc = 100.0 * static_cast<double>(child_progress_.keys()) /
+                               static_cast<double>(child_keys_total_);
+    }
+  }
   info.aof_enabled = aof_->enabled();
   info.aof_rewrite_in_progress = aof_->rewrite_running();
   info.aof_rewrite_scheduled = aof_->rewrite_scheduled();

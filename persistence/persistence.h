@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "persistence/child_progress.h"
 #include "persistence/keyspace_loader.h"
 #include "persistence/rdb_reader.h"
 #include "persistence/rdb_writer.h"
@@ -40,7 +41,7 @@ struct PersistenceHooks {
 enum class ChildPurpose : uint8_t { kNone, kSave, kAofRewrite, kReplication };
 
 // The fields of INFO persistence, without those that only the composition root knows. Times in
-// seconds, -1: none. No copy-on-write figures are kept.
+// seconds, -1: none. "cow": bytes of memory that a child had to copy because one of both wrote.
 struct PersistenceInfo {
   bool loading = false;
   uint64_t rdb_changes_since_last_save = 0;
@@ -52,7 +53,14 @@ struct PersistenceInfo {
   uint64_t rdb_saves = 0;
   uint64_t rdb_last_load_keys_expired = 0;
   uint64_t rdb_last_load_keys_loaded = 0;
+  uint64_t current_cow_peak = 0;
+  uint64_t current_cow_size = 0;
+  int64_t current_cow_size_age = 0;
+  double current_fork_perc = 0;
+  uint64_t current_save_keys_processed = 0;
   uint64_t current_save_keys_total = 0;
+  uint64_t rdb_last_cow_size = 0;
+  uint64_t aof_last_cow_size = 0;
   bool aof_enabled = false;
   bool aof_rewrite_in_progress = false;
   bool aof_rewrite_scheduled = false;
@@ -179,6 +187,7 @@ class Persistence final {
   std::unique_ptr<Aof> aof_;
 
   ChildPurpose child_purpose_ = ChildPurpose::kNone;
+  ChildProgress child_progress_;
   ChildId child_ = 0;
   std::function<void(const ChildExit&)> child_done_;
 
@@ -192,7 +201,9 @@ class Persistence final {
   int64_t child_started_ms_ = 0;
   int64_t last_save_took_s_ = -1;
   uint64_t saves_ = 0;
-  uint64_t save_keys_total_ = 0;
+  uint64_t child_keys_total_ = 0;
+  uint64_t last_save_copied_ = 0;
+  uint64_t last_rewrite_copied_ = 0;
   LoadCounts last_load_;
 };
 

@@ -80,7 +80,9 @@ void write_databases(RdbEncoder& out, const SnapshotSource& source, int version)
     out.length(db.size());
     out.length(db.volatile_size());
     db.for_each([&](const Entry* entry) {
-      if (out.status().ok()) write_key(out, *entry, source, version);
+      if (!out.status().ok()) return;
+      write_key(out, *entry, source, version);
+      if (source.progress != nullptr) source.progress->key_written();
     });
   }
 }

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "persistence/child_progress.h"
 #include "persistence/rdb_format.h"
 #include "persistence/rdb_strings.h"
 #include "server/base/byte_stream.h"
@@ -31,7 +32,8 @@ struct SnapshotSource {
   int64_t now_ms = 0;  // Unix time, for the ctime field and idle times
   uint64_t used_memory = 0;
   AccessRecord access = AccessRecord::kNone;
-  bool aof_base = false;  // the file will be the base of an AOF
+  ChildProgress* progress = nullptr;  // told of each key, when set
+  bool aof_base = false;              // the file will be the base of an AOF
 };
 
 struct SnapshotOptions {

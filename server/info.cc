@@ -256,6 +256,11 @@ void add_persistence(const InfoSources& from, InfoText* out) {
   const PersistenceInfo& info = from.persistence;
   out->field("loading", info.loading);
   out->field("async_loading", 0);
+  out->field("current_cow_peak", info.current_cow_peak);
+  out->field("current_cow_size", info.current_cow_size);
+  out->field("current_cow_size_age", info.current_cow_size_age);
+  out->decimal("current_fork_perc", info.current_fork_perc);
+  out->field("current_save_keys_processed", info.current_save_keys_processed);
   out->field("current_save_keys_total", info.current_save_keys_total);
   out->field("rdb_changes_since_last_save", info.rdb_changes_since_last_save);
   out->field("rdb_bgsave_in_progress", info.rdb_bgsave_in_progress);
@@ -264,6 +269,7 @@ void add_persistence(const InfoSources& from, InfoText* out) {
   out->field("rdb_last_bgsave_time_sec", info.rdb_last_bgsave_time_sec);
   out->field("rdb_current_bgsave_time_sec", info.rdb_current_bgsave_time_sec);
   out->field("rdb_saves", info.rdb_saves);
+  out->field("rdb_last_cow_size", info.rdb_last_cow_size);
   out->field("rdb_last_load_keys_expired", info.rdb_last_load_keys_expired);
   out->field("rdb_last_load_keys_loaded", info.rdb_last_load_keys_loaded);
   out->field("aof_enabled", info.aof_enabled);
@@ -275,7 +281,9 @@ void add_persistence(const InfoSources& from, InfoText* out) {
   out->field("aof_rewrites", info.aof_rewrites);
   out->field("aof_rewrites_consecutive_failures", info.aof_rewrites_consecutive_failures);
   out->field("aof_last_write_status", ok_or_err(info.aof_last_write_ok));
+  out->field("aof_last_cow_size", info.aof_last_cow_size);
   out->field("module_fork_in_progress", 0);
+  out->field("module_fork_last_cow_size", 0);
   if (!info.aof_enabled) return;
   out->field("aof_current_size", info.aof_current_size);
   out->field("aof_base_size", info.aof_base_size);

@@ -77,10 +77,15 @@ TEST_F(PersistenceTest, ABackgroundSaveCoversWhatWasThereAtTheFork) {
   server.run("SET", "c", "later");
   server.cron();
   EXPECT_TRUE(server.persistence.info().rdb_bgsave_in_progress);
+  EXPECT_EQ(server.persistence.info().current_save_keys_processed, 2u);
+  EXPECT_EQ(server.persistence.info().current_save_keys_total, 2u);
+  EXPECT_GT(server.persistence.info().current_cow_size, 0u);
   env_.hold_children = false;
   server.cron();
   EXPECT_FALSE(server.persistence.info().rdb_bgsave_in_progress);
   EXPECT_EQ(server.persistence.info().rdb_changes_since_last_save, 1u);
+  EXPECT_GT(server.persistence.info().rdb_last_cow_size, 0u);
+  EXPECT_EQ(server.persistence.info().current_save_keys_processed, 0u);
   TestServer& next = start();
   ASSERT_EQ(next.load(), "");
   EXPECT_EQ(next.contents(), (Contents{{{0, "a"}, "string:1"}, {{0, "b"}, "string:1"}}));
