@@ -141,6 +141,21 @@ TEST_F(CallTest, AMapKeepsTheOrderOfItsCommand) {
   for (const auto& [body, reply] : cases) EXPECT_EQ(eval(get + body), reply) << body;
 }
 
+// Names are remembered by the string that held them; the collector must not mix them up.
+TEST_F(CallTest, RemembersCommandsByName) {
+  EXPECT_EQ(eval("for i = 1, 300 do\n"
+                 "  server.call('SET', 'k', i)\n"
+                 "  local name = ({'GET', 'get', 'Get', 'gEt', 'STRLEN', 'strlen'})[i % 6 + 1]\n"
+                 "  local n = server.call(string.sub(name .. i, 1, #name), 'k')\n"
+                 "  local expected = #name == 3 and tostring(i) or #tostring(i)\n"
+                 "  if n ~= expected then return {i, n, name} end\n"
+                 "  collectgarbage()\n"
+                 "end return 'same'"),
+            "\"same\"");
+  EXPECT_EQ(eval("return server.call('OBJECT', 'ENCODING', 'k')"), "\"int\"");
+  EXPECT_EQ(eval("return server.call('OBJECT', 'REFCOUNT', 'k')"), "(integer) 1");
+}
+
 TEST_F(CallTest, WritesNumbersAsArguments) {
   const std::vector<std::pair<std::string, std::string>> cases = {
       {"42", "42"},
@@ -335,7 +350,7 @@ TEST_F(CallTest, OverTheMemoryLimitOnlyAllowOomRuns) {
       "server.register_function('w', function() return server.call('SET', 'k', 'v') end)\n"
       "server.register_function{function_name='o', flags={'allow-oom'},\n"
       "  callback=function() return server.call('SET', 'k', 'v') end}");
-  executor_.state().over_memory_limit = true;
+  configure("maxmemory", "1");
   EXPECT_EQ(run("FCALL", "w", "0"),
             "(error) OOM allow-oom flag is not set on the script, can not run it when used memory "
             "> 'maxmemory'");

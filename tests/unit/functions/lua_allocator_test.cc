@@ -1,0 +1,53 @@
+#include "functions/lua_allocator.h"
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <utility>
+#include <vector>
+
+namespace tandem {
+namespace {
+
+TEST(LuaAllocatorTest, KeepsWhatIsInABlockThatGrowsAndShrinks) {
+  LuaAllocator allocator;
+  auto resize = [&](void* block, size_t from, size_t to) {
+    return static_cast<char*>(LuaAllocator::reallocate(&allocator, block, from, to));
+  };
+  char* block = resize(nullptr, 0, 10);
+  std::memcpy(block, "0123456789", 10);
+  size_t size = 10;
+  for (size_t next : {16u, 17u, 255u, 256u, 257u, 5000u, 300u, 256u, 33u, 11u}) {
+    block = resize(block, size, next);
+    ASSERT_NE(block, nullptr);
+    EXPECT_EQ(std::memcmp(block, "0123456789", 10), 0) << next;
+    EXPECT_EQ(allocator.bytes_in_use(), next);
+    size = next;
+  }
+  EXPECT_EQ(resize(block, size, 0), nullptr);
+  EXPECT_EQ(allocator.bytes_in_use(), 0u);
+  EXPECT_EQ(resize(nullptr, 0, 0), nullptr);
+}
+
+TEST(LuaAllocatorTest, BlocksDoNotOverlap) {
+  LuaAllocator allocator;
+  std::vector<std::pair<char*, size_t>> blocks;
+  for (int round = 0; round < 3; ++round) {
+    for (int i = 0; i < 2000; ++i) {
+      const auto size = static_cast<size_t>(1 + (i * 37) % 300);
+      auto* block = static_cast<char*>(LuaAllocator::reallocate(&allocator, nullptr, 0, size));
+      std::memset(block, i % 128, size);
+      blocks.emplace_back(block, size);
+    }
+    for (size_t i = 0; i < blocks.size(); ++i) {
+      const auto [block, size] = blocks[i];
+      for (size_t at = 0; at < size; ++at) ASSERT_EQ(block[at], static_cast<char>(i % 128));
+      LuaAllocator::reallocate(&allocator, block, size, 0);
+    }
+    blocks.clear();
+    EXPECT_EQ(allocator.bytes_in_use(), 0u);
+  }
+}
+
+}  // namespace
+}  // namespace tandem
