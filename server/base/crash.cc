@@ -107,7 +107,7 @@ void report_stack(RawReport& report) {
   ::backtrace_symbols_fd(frames, count, report.fd());
 }
 
-void handle_crash(int signal, siginfo_t* info, void*) {
+[[maybe_unused]] void handle_crash(int signal, siginfo_t* info, void*) {
   const char* path = log_path();
   int fd = STDOUT_FILENO;
   if (*path != '\0') {
