@@ -139,3 +139,22 @@ class Server:
                 self.process.kill()
                 self.process.wait()
         shutil.rmtree(self.directory, ignore_errors=True)
+
+
+class TcpServer(Server):
+    """One that is reached through a port of 127.0.0.1 too."""
+
+    def __init__(self, program, *options):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        super().__init__(program, "--port", str(self.port), "--bind", "127.0.0.1",
+                         "--repl-diskless-sync-delay", "0", *options)
+
+
+def await_condition(what, condition):
+    deadline = time.monotonic() + TIMEOUT
+    while not condition():
+        if time.monotonic() > deadline:
+            raise AssertionError("in vain: " + what)
+        time.sleep(0.005)

@@ -4,18 +4,13 @@
 Usage: python_client_test.py PATH_TO_TANDEM_SERVER [unittest arguments]
 """
 
-import os
-import socket
-import subprocess
 import sys
-import tempfile
-import time
 import unittest
 
+import peers
 import redis
 
 TANDEM_SERVER = None
-TIMEOUT = 30
 
 LIBRARY = """#!lua name=mylib
 local function my_hset(keys, args)
@@ -37,54 +32,15 @@ server.register_function('refuse', function() return server.error_reply('MYCODE 
 """
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-class Server:
-    def __init__(self, *options):
-        self.directory = tempfile.TemporaryDirectory(prefix="tandem-python-")
-        self.port = free_port()
-        self.log_path = os.path.join(self.directory.name, "log")
-        self.process = subprocess.Popen(
-            [TANDEM_SERVER, "--port", str(self.port), "--dir", self.directory.name, "--bind",
-             "127.0.0.1", "--save", "", "--repl-diskless-sync-delay", "0", "--logfile",
-             self.log_path, *options])
-        await_condition(self._answers)
-
-    def _answers(self):
-        if self.process.poll() is not None:
-            raise RuntimeError("the server ended at its start")
-        try:
-            return redis.Redis(port=self.port).ping()
-        except redis.exceptions.RedisError:
-            return False
-
-    def stop(self):
-        self.process.terminate()
-        code = self.process.wait(TIMEOUT)
-        self.directory.cleanup()
-        return code
-
-
-def await_condition(condition):
-    deadline = time.monotonic() + TIMEOUT
-    while not condition():
-        if time.monotonic() > deadline:
-            raise RuntimeError("it did not happen in time")
-        time.sleep(0.005)
-
-
 class Case(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.server = Server()
+        cls.server = peers.TcpServer(TANDEM_SERVER)
 
     @classmethod
     def tearDownClass(cls):
-        assert cls.server.stop() == 0
+        cls.server.stop()
+        assert cls.server.process.returncode == 0
 
     def setUp(self):
         self.client = redis.Redis(port=self.server.port, decode_responses=True)
@@ -228,19 +184,21 @@ class Administration(Case):
         self.assertEqual(len(self.client.time()), 2)
 
     def test_a_replica_and_the_client(self):
-        replica_server = Server("--replicaof", "127.0.0.1 %d" % self.server.port)
+        replica_server = peers.TcpServer(TANDEM_SERVER, "--replicaof",
+                                         "127.0.0.1 %d" % self.server.port)
         try:
             replica = redis.Redis(port=replica_server.port, decode_responses=True)
-            await_condition(lambda: replica.info("replication")["master_link_status"] == "up")
+            peers.await_condition("the link", lambda: replica.info(
+                "replication")["master_link_status"] == "up")
             self.client.function_load(LIBRARY)
             self.client.fcall("my_hset", 1, "hash", "field", "value")
-            self.assertEqual(self.client.wait(1, TIMEOUT * 1000), 1)
+            self.assertEqual(self.client.wait(1, peers.TIMEOUT * 1000), 1)
             self.assertEqual(replica.fcall_ro("my_hgetall", 1, "hash"), ["field", "value"])
             self.assertEqual(replica.role()[0], "slave")
             with self.assertRaises(redis.exceptions.ReadOnlyError):
                 replica.set("key", "value")
         finally:
-            self.assertEqual(replica_server.stop(), 0)
+            replica_server.stop()
 
 
 if __name__ == "__main__":

@@ -25,24 +25,11 @@ end)
 """
 
 
-def await_condition(what, condition):
-    deadline = time.monotonic() + peers.TIMEOUT
-    while time.monotonic() < deadline:
-        if condition():
-            return
-        time.sleep(0.02)
-    raise AssertionError("in vain: " + what)
-
-
-class Node(peers.Server):
-    """A server that its peers reach through TCP."""
+class Node(peers.TcpServer):
+    """A server with a client of its own, whose log is printed when a test fails."""
 
     def __init__(self, program, *options):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
-        super().__init__(program, "--port", str(self.port), "--bind", "127.0.0.1",
-                         "--repl-diskless-sync-delay", "0", *options)
+        super().__init__(program, *options)
         self.client = self.connect()
 
     def __enter__(self):
@@ -82,7 +69,7 @@ def in_sync(replica, primary):
 
 
 def assert_same(replica, primary):
-    await_condition("the replica reaches its primary", lambda: in_sync(replica, primary))
+    peers.await_condition("the replica reaches its primary", lambda: in_sync(replica, primary))
     assert replica.digest() == primary.digest(), "the data differ"
     assert replica.functions() == primary.functions(), "the libraries differ"
 
@@ -152,7 +139,7 @@ def pair_test(primary_program, replica_program, *primary_options):
         writer = Writer(primary, 2)
         writer.start()
         replica.follow(primary)
-        await_condition("a full sync", lambda: replica.info()["master_link_status"] == "up")
+        peers.await_condition("a full sync", lambda: replica.info()["master_link_status"] == "up")
         writer.stop()
         assert_same(replica, primary)
         assert primary.command("WAIT", 1, 5000) == 1
@@ -164,11 +151,11 @@ def pair_test(primary_program, replica_program, *primary_options):
         for _ in range(5):
             replica.command("CLIENT", "KILL", "TYPE", "master")
             time.sleep(0.05)
-            await_condition("the link", lambda: replica.info()["master_link_status"] == "up")
+            peers.await_condition("the link", lambda: replica.info()["master_link_status"] == "up")
         for _ in range(3):
             primary.command("CLIENT", "KILL", "TYPE", "replica")
             time.sleep(0.05)
-            await_condition("the link", lambda: replica.info()["master_link_status"] == "up")
+            peers.await_condition("the link", lambda: replica.info()["master_link_status"] == "up")
         writer.stop()
         assert_same(replica, primary)
         stats = primary.info("stats")
@@ -190,17 +177,17 @@ def chain_test(programs):
     with Node(programs[0]) as first, Node(programs[1]) as second, Node(programs[2]) as third:
         fill(first, 4)
         second.follow(first)
-        await_condition("the first link", lambda: second.info()["master_link_status"] == "up")
+        peers.await_condition("the first link", lambda: second.info()["master_link_status"] == "up")
         third.follow(second)
         writer = Writer(first, 5)
         writer.start()
-        await_condition("the second link", lambda: third.info()["master_link_status"] == "up")
+        peers.await_condition("the second link", lambda: third.info()["master_link_status"] == "up")
         writer.stop()
         assert_same(second, first)
         assert_same(third, first)
         second.command("REPLICAOF", "NO", "ONE")
         second.command("SET", "after", "promotion")
-        await_condition("the third follows", lambda: in_sync(third, second))
+        peers.await_condition("the third follows", lambda: in_sync(third, second))
         assert_same(third, second)
         assert second.info("stats")["sync_full"] == "1", second.info("stats")
 
@@ -210,7 +197,7 @@ def restart_test():
     with Node(REDIS) as primary, Node(TANDEM) as replica:
         fill(primary, 6)
         replica.follow(primary)
-        await_condition("a full sync", lambda: in_sync(replica, primary))
+        peers.await_condition("a full sync", lambda: in_sync(replica, primary))
         replica.client.send("SHUTDOWN", "SAVE")
         replica.process.wait(peers.TIMEOUT)
         Writer(primary, 7, 200).run()

@@ -203,6 +203,79 @@ TEST(Connections, ALongPipelineIsAnsweredInOrder) {
   for (int i = 0; i < kRequests; ++i) ASSERT_TRUE(client.read().is_text(std::to_string(i)));
 }
 
+TEST(Connections, AClientThatDoesNotReadIsClosed) {
+  ServerProcess server({"--client-output-buffer-limit", "normal 1mb 0 0"});
+  server.run("SET", "key", std::string(100'000, 'x'));
+  RespClient client = server.connect();
+  std::string batch;
+  for (int i = 0; i < 500; ++i) batch += encode_request({"GET", "key"});
+  client.send_raw(batch);
+  EXPECT_TRUE(eventually([&] {
+    return server.info("connected_clients") == "1" &&
+           server.info("client_output_buffer_limit_disconnections") == "1";
+  }));
+  EXPECT_EQ(server.run("STRLEN", "key"), "(integer) 100000");
+}
+
+TEST(Connections, Resp3) {
+  ServerProcess server;
+  RespClient client = server.connect();
+  EXPECT_THAT(client.run("HELLO", "3"), HasSubstr("\"server\": "));
+  client.call("FUNCTION", "LOAD", R"lua(#!lua name=lib
+server.register_function('all', function(keys)
+  server.setresp(3)
+  return {server.call('HGETALL', keys[1]), true, {double=0.5}, server.call('GET', 'none')}
+end))lua");
+  client.call("HSET", "hash", "a", "1", "b", "2");
+  EXPECT_EQ(client.run("HGETALL", "hash"), R"({"a": "1", "b": "2"})");
+  EXPECT_EQ(client.run("FCALL", "all", "1", "hash"),
+            R"([{"a": "1", "b": "2"}, (true), (double) 0.5])");
+  EXPECT_EQ(client.run("HELLO", "4"), "(error) NOPROTO unsupported protocol version");
+  EXPECT_EQ(client.run("GET", "none"), "(nil)");
+}
+
+TEST(Connections, ClientsAreListedAndKilled) {
+  ServerProcess server;
+  RespClient client = server.connect();
+  client.call("CLIENT", "SETNAME", "victim");
+  const std::string id = std::to_string(client.call("CLIENT", "ID").integer);
+  EXPECT_THAT(server.text("CLIENT", "LIST"), HasSubstr("id=" + id + " "));
+  EXPECT_EQ(server.run("CLIENT", "KILL", "ID", id), "(integer) 1");
+  EXPECT_TRUE(client.closed_by_server());
+}
+
+TEST(Connections, PausedWritesGoOnWhenThePauseEnds) {
+  ServerProcess server;
+  RespClient control = server.connect();
+  RespClient writer = server.connect();
+  EXPECT_EQ(control.run("CLIENT", "PAUSE", "60000", "WRITE"), "OK");
+  writer.send("SET", "key", "value");
+  EXPECT_EQ(control.run("GET", "key"), "(nil)");
+  EXPECT_EQ(control.run("CLIENT", "UNPAUSE"), "OK");
+  EXPECT_TRUE(writer.read().is_text("OK"));
+  EXPECT_EQ(control.run("GET", "key"), "\"value\"");
+}
+
+TEST(Connections, AConfigurationFromStandardInput) {
+  PortLease lease;
+  TempDir dir;
+  write_whole(dir.file("in"), "port " + std::to_string(lease.port()) +
+                                  "\nbind 127.0.0.1\nsave \"\"\nmaxclients 77\n");
+  Process process({tandem_server_path(), "-", "--dir", dir.path()},
+                  {.stdin_path = dir.file("in"), .stdout_path = dir.file("log")});
+  ASSERT_TRUE(eventually([&] {
+    try {
+      return RespClient(lease.port()).run("PING") == "PONG";
+    } catch (const std::exception&) {
+      return false;
+    }
+  }));
+  EXPECT_EQ(RespClient(lease.port()).run("CONFIG", "GET", "maxclients"),
+            "[\"maxclients\", \"77\"]");
+  process.signal(SIGTERM);
+  EXPECT_EQ(process.wait().code, 0);
+}
+
 TEST(Connections, QuitAndReset) {
   ServerProcess server;
   RespClient client = server.connect();

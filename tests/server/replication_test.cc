@@ -3,59 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <atomic>
-#include <thread>
-
 #include "tests/support/await.h"
 #include "tests/support/dataset.h"
 #include "tests/support/pair.h"
+#include "tests/support/writer.h"
 
 namespace tandem {
 namespace {
-
-// Writes to a server, half of it through functions, until it is destroyed.
-class Writer {
- public:
-  explicit Writer(const ServerProcess& server)
-      : client_(server.connect()), thread_([this] { run(); }) {}
-  ~Writer() { stop(); }
-
-  void stop() {
-    stopping_ = true;
-    if (thread_.joinable()) thread_.join();
-  }
-  bool await_written(int count) {
-    const int target = written_ + count;
-    return eventually([&] { return written_ >= target; });
-  }
-
- private:
-  void run() {
-    try {
-      for (int i = 0; !stopping_; ++i) {
-        const std::string key = "flow:" + std::to_string(i % 500);
-        client_.call("FCALL", "put", "1", key, std::to_string(i));
-        client_.call("HSET", "flow", key, std::to_string(i));
-        client_.call("INCR", "flow:count");
-        if (i % 7 == 0) client_.call("DEL", key);
-        if (i % 11 == 0) client_.call("PEXPIRE", key, "3600000");
-        if (i % 50 == 0) client_.call("FUNCTION", "LOAD", "REPLACE", versioned_library(i));
-        written_ += 3;
-      }
-    } catch (const std::exception& failure) {
-      ADD_FAILURE() << failure.what();
-    }
-  }
-  static std::string versioned_library(int version) {
-    return "#!lua name=flow\nserver.register_function('version', function() return " +
-           std::to_string(version) + " end)";
-  }
-
-  RespClient client_;
-  std::atomic<bool> stopping_ = false;
-  std::atomic<int> written_ = 0;
-  std::thread thread_;
-};
 
 int count(const ServerProcess& server, std::string_view field) {
   return std::stoi(server.info(field));
@@ -74,14 +28,81 @@ TEST(Replication, AReplicaThatJoinsWhileWritesFlow) {
   ServerProcess primary;
   populate(primary);
   Writer writer(primary);
-  ASSERT_TRUE(writer.await_written(300));
+  ASSERT_TRUE(writer.await_rounds(100));
   ServerProcess replica(replica_of(primary));
   ASSERT_TRUE(eventually([&] { return replica.info("master_link_status") == "up"; }));
-  ASSERT_TRUE(writer.await_written(300));
+  ASSERT_TRUE(writer.await_rounds(100));
   writer.stop();
   expect_same_dataset(primary, replica);
   EXPECT_EQ(primary.text("FUNCTION", "DUMP"), replica.text("FUNCTION", "DUMP"));
   EXPECT_EQ(count(primary, "sync_full"), 1);
+}
+
+TEST(Replication, SeveralReplicasThatJoinAtOnce) {
+  ServerProcess primary;
+  populate(primary);
+  Writer writer(primary);
+  ASSERT_TRUE(writer.await_rounds(30));
+  ServerProcess first(replica_of(primary));
+  ServerProcess second(replica_of(primary));
+  ServerProcess third(replica_of(primary));
+  for (const ServerProcess* replica : {&first, &second, &third}) {
+    ASSERT_TRUE(eventually([&] { return replica->info("master_link_status") == "up"; }));
+  }
+  ASSERT_TRUE(writer.await_rounds(30));
+  writer.stop();
+  for (const ServerProcess* replica : {&first, &second, &third})
+    expect_same_dataset(primary, *replica);
+}
+
+TEST(Replication, ALargeDataset) {
+  ServerProcess primary;
+  primary.run("DEBUG", "POPULATE", "200000", "key", "100");
+  populate(primary);
+  ServerProcess replica(replica_of(primary));
+  Writer writer(primary);
+  ASSERT_TRUE(eventually([&] { return replica.info("master_link_status") == "up"; }));
+  writer.stop();
+  expect_same_dataset(primary, replica);
+  EXPECT_EQ(replica.run("DBSIZE"), primary.run("DBSIZE"));
+}
+
+TEST(Replication, ThePrimaryExpiresForBoth) {
+  Pair pair;
+  RespClient client = pair.primary.connect();
+  for (int i = 0; i < 100; ++i) client.call("SET", "brief:" + std::to_string(i), "x", "PX", "30");
+  EXPECT_TRUE(eventually([&] { return pair.primary.run("DBSIZE") == "(integer) 0"; }));
+  expect_same_dataset(pair.primary, pair.replica);
+  EXPECT_EQ(pair.replica.run("DBSIZE"), "(integer) 0");
+}
+
+TEST(Replication, AKilledPrimaryComesBackAndTheReplicaFollows) {
+  Pair pair({"--appendonly", "yes", "--appendfsync", "always"});
+  populate(pair.primary);
+  Writer writer(pair.primary, /*may_lose_server=*/true);
+  ASSERT_TRUE(writer.await_rounds(50));
+  pair.primary.kill();
+  writer.stop();
+  pair.primary.start();
+  EXPECT_GE(std::stoi(pair.primary.text("GET", "flow:count")), writer.rounds());
+  expect_same_dataset(pair.primary, pair.replica);
+}
+
+TEST(Replication, AKilledReplicaComesBackWhileWritesFlow) {
+  ServerProcess primary;
+  populate(primary);
+  ServerProcess::Options options = replica_of(primary);
+  options.insert(options.end(), {"--appendonly", "yes"});
+  ServerProcess replica(options);
+  Writer writer(primary);
+  for (int round = 0; round < 3; ++round) {
+    ASSERT_TRUE(writer.await_rounds(20));
+    replica.kill();
+    replica.start();
+    ASSERT_TRUE(eventually([&] { return replica.info("master_link_status") == "up"; }));
+  }
+  writer.stop();
+  expect_same_dataset(primary, replica);
 }
 
 TEST(Replication, AReplicaWithAnAofKeepsWhatItReceived) {
@@ -109,7 +130,7 @@ TEST(Replication, ALinkThatIsCutResumesWhereItWas) {
   populate(pair.primary);
   Writer writer(pair.primary);
   for (int cut = 1; cut <= 3; ++cut) {
-    ASSERT_TRUE(writer.await_written(100));
+    ASSERT_TRUE(writer.await_rounds(30));
     cut_links(pair.primary);
     ASSERT_TRUE(eventually([&] { return count(pair.primary, "sync_partial_ok") == cut; }));
   }
@@ -164,12 +185,12 @@ TEST(Replication, AChainOfTwoReplicas) {
   ASSERT_TRUE(await_caught_up(pair.replica, last));
   populate(pair.primary);
   Writer writer(pair.primary);
-  ASSERT_TRUE(writer.await_written(100));
+  ASSERT_TRUE(writer.await_rounds(30));
   cut_links(pair.replica);
   ASSERT_TRUE(eventually([&] { return count(pair.replica, "sync_partial_ok") == 1; }));
   cut_links(pair.primary);
   ASSERT_TRUE(eventually([&] { return count(pair.primary, "sync_partial_ok") == 1; }));
-  ASSERT_TRUE(writer.await_written(100));
+  ASSERT_TRUE(writer.await_rounds(30));
   writer.stop();
   expect_same_dataset(pair.primary, pair.replica);
   expect_same_dataset(pair.primary, last);

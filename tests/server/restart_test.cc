@@ -9,6 +9,7 @@
 #include "tests/support/await.h"
 #include "tests/support/dataset.h"
 #include "tests/support/pair.h"
+#include "tests/support/writer.h"
 
 namespace tandem {
 namespace {
@@ -109,6 +110,27 @@ TEST_F(Restart, AfterKillFollowingARewrite) {
   server.kill();
   expect_back(server, before);
   EXPECT_EQ(server.run("FCALL", "later", "0"), "(integer) 1");
+}
+
+// Whatever has been answered is there after a kill at any moment, rewrites of the AOF included.
+TEST_F(Restart, AfterKillsWhileWritesFlowAndTheAofIsRewritten) {
+  ServerProcess server({"--appendonly", "yes", "--appendfsync", "always"});
+  populate(server);
+  for (int crash = 0; crash < 8; ++crash) {
+    const ReplyValue before = server.connect().call("GET", "flow:count");
+    Writer writer(server, /*may_lose_server=*/true);
+    ASSERT_TRUE(writer.await_rounds(5));
+    server.run("BGREWRITEAOF");
+    ASSERT_TRUE(writer.await_rounds(crash));
+    server.kill();
+    writer.stop();
+    server.start();
+    EXPECT_EQ(server.run("EXISTS", "long", "small", "big"), "(integer) 3");
+    const int expected = (before.is_null() ? 0 : std::stoi(before.text)) + writer.rounds();
+    const int found = std::stoi(server.text("GET", "flow:count"));
+    EXPECT_GE(found, expected);
+    EXPECT_LE(found, expected + 1);
+  }
 }
 
 TEST_F(Restart, AfterKillWithTheAofTurnedOnWhileRunning) {

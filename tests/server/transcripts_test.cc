@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/mount.h>
 
 #include <filesystem>
 #include <regex>
@@ -346,6 +347,46 @@ TEST_F(Refusals, DiskError) {
   server.run("BGSAVE");
   ASSERT_TRUE(eventually([&] { return server.info("rdb_last_bgsave_status") == "ok"; }));
   EXPECT_EQ(server.run("FCALL", "any", "0"), "(integer) 1");
+}
+
+// A small disk, where the system lets a test mount one.
+class SmallDisk {
+ public:
+  explicit SmallDisk(std::string path) : path_(std::move(path)) {
+    mounted_ = mount("tmpfs", path_.c_str(), "tmpfs", 0, "size=600k") == 0;
+  }
+  ~SmallDisk() {
+    if (mounted_) umount2(path_.c_str(), MNT_DETACH);
+  }
+  bool mounted() const { return mounted_; }
+  bool grow() { return mount("tmpfs", path_.c_str(), "tmpfs", MS_REMOUNT, "size=8m") == 0; }
+
+ private:
+  std::string path_;
+  bool mounted_;
+};
+
+TEST_F(Refusals, FullDisk) {
+  TempDir dir;
+  SmallDisk disk(dir.path());
+  if (!disk.mounted()) GTEST_SKIP() << "needs the right to mount a file system";
+  ServerProcess server({"--appendonly", "yes", "--dir", dir.path()});
+  load(server, true);
+  server.run("FUNCTION", "LOAD",
+             "#!lua name=other\nserver.register_function('any', function() return 1 end)");
+  server.run("SET", "large", std::string(400'000, 'x'));
+  server.run("SET", "too large", std::string(400'000, 'x'));
+  ASSERT_TRUE(eventually([&] { return server.info("aof_last_write_status") == "err"; }));
+  EXPECT_THAT(server.run("SET", "key", "other"), ::testing::StartsWith("(error) MISCONF "));
+  EXPECT_THAT(server.run("FCALL", "any", "0"), ::testing::StartsWith("(error) MISCONF "));
+  EXPECT_EQ(server.run("FCALL", "read", "1", "key"), "\"value\"");
+
+  ASSERT_TRUE(disk.grow());
+  ASSERT_TRUE(eventually([&] { return server.run("SET", "after", "1") == "OK"; }));
+  const std::string digest = server.run("DEBUG", "DIGEST");
+  server.kill();
+  server.start();
+  EXPECT_EQ(server.run("DEBUG", "DIGEST"), digest);
 }
 
 }  // namespace
