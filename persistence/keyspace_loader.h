@@ -18,6 +18,11 @@ struct LoadCounts {
   uint64_t commands_failed = 0;
 };
 
+struct ExpiredKey {
+  int db = 0;
+  std::string name;
+};
+
 // Puts a snapshot's keys into an empty keyspace and keeps its libraries and its place in the
 // replication history for the caller to use.
 //
@@ -44,6 +49,8 @@ class KeyspaceLoader final : public RdbTarget {
   std::optional<ReplicationPosition> position() const {
     return position_.id.empty() ? std::nullopt : std::optional(position_);
   }
+  // The dropped keys of a snapshot with a position: replicas that resume from there have them.
+  const std::vector<ExpiredKey>& expired() const { return expired_; }
 
  private:
   uint32_t access_clock_of(const RdbKey& key) const;
@@ -53,6 +60,7 @@ class KeyspaceLoader final : public RdbTarget {
   LoadCounts counts_;
   std::vector<std::string> libraries_;
   ReplicationPosition position_{.stream_db = -1};
+  std::vector<ExpiredKey> expired_;
 };
 
 }  // namespace tandem

@@ -166,9 +166,24 @@ Status Persistence::load_libraries(const std::vector<std::string>& sources) {
 }
 
 Status Persistence::load() {
+  std::vector<ExpiredKey> expired;
+  Status status = load_dataset(&expired);
+  if (status.ok()) propagate_expired(expired);
+  return status;
+}
+
+// Replicas have the keys that loading has dropped, and wait for word of them.
+void Persistence::propagate_expired(const std::vector<ExpiredKey>& expired) {
+  for (const ExpiredKey& key : expired) {
+    const std::string_view del[] = {"DEL", key.name};
+    executor_.effects().add(key.db, del);
+  }
+}
+
+Status Persistence::load_dataset(std::vector<ExpiredKey>* expired) {
   const int64_t started_ms = clock_.monotonic_ms();
   LoadingScope scope(executor_, &loading_);
-  if (!config_.settings().appendonly) return load_rdb();
+  if (!config_.settings().appendonly) return load_rdb(expired);
   if (!aof_->exists() && env_.exists(rdb_path())) {
     log_warning(
         "appendonly is yes and there is no AOF yet: starting with an empty dataset. The "
@@ -189,7 +204,7 @@ Result<RdbEnd> Persistence::read_rdb(RdbTarget* target) {
   return load_rdb_file(env_, rdb_path(), read_options(), target);
 }
 
-Status Persistence::load_rdb() {
+Status Persistence::load_rdb(std::vector<ExpiredKey>* expired) {
   if (!env_.exists(rdb_path())) return {};
   const int64_t started_ms = clock_.monotonic_ms();
   KeyspaceLoader loader(&executor_.keyspace(), loader_options());
@@ -199,6 +214,7 @@ Status Persistence::load_rdb() {
                                                rdb_path() + ": " + status.error().message);
   }
   if (loader.position()) hooks_.restore_position(*loader.position());
+  *expired = loader.expired();
   last_load_ = loader.counts();
   log_notice("Done loading RDB, keys loaded: " + std::to_string(last_load_.keys_loaded) +
              ", keys expired: " + std::to_string(last_load_.keys_expired) +
@@ -208,13 +224,16 @@ Status Persistence::load_rdb() {
 }
 
 Status Persistence::reload_from_rdb() {
-  LoadingScope scope(executor_, &loading_);
   Keyspace aside(executor_.keyspace().database_count());
   KeyspaceLoader loader(&aside, loader_options());
-  if (Result<RdbEnd> end = read_rdb(&loader); !end.ok()) return end.error();
-  if (Status status = load_libraries(loader.libraries()); !status.ok()) return status;
-  executor_.keyspace().swap_contents(aside);
+  {
+    LoadingScope scope(executor_, &loading_);
+    if (Result<RdbEnd> end = read_rdb(&loader); !end.ok()) return end.error();
+    if (Status status = load_libraries(loader.libraries()); !status.ok()) return status;
+    executor_.keyspace().swap_contents(aside);
+  }
   last_load_ = loader.counts();
+  propagate_expired(loader.expired());
   return {};
 }
 
