@@ -16,7 +16,11 @@ namespace tandem {
 
 namespace {
 constexpr size_t kSmallestInput = 16 * 1024;
-constexpr size_t kKeptInput = 64 * 1024;  // a larger input buffer is given back once it is empty
+// Room is made at once for a bulk up to this long; for a longer one the buffer doubles as the bytes
+// arrive, so that announcing them costs the sender something.
+constexpr size_t kTrustedAnnouncement = 1024 * 1024;
+constexpr size_t kDiscarded = 1024 * 1024;  // read at most, and dropped, before a close
+constexpr size_t kKeptInput = 64 * 1024;    // a larger input buffer is given back once it is empty
 }  // namespace
 
 UvLink::UvLink(UvLoop* loop, int fd, bool unix_socket, std::string peer, std::string local)
@@ -52,49 +56,76 @@ bool UvLink::peer_is_loopback() const {
 
 void UvLink::update_events() {
   if (closing_) return;
-  const bool read = handler_ != nullptr && !paused_ && !close_after_flush_;
-  const int wanted =
-      (read ? UV_READABLE : 0) | (blocked_on_write_ ? UV_WRITABLE : 0) | UV_DISCONNECT;
+  // An end that has stopped sending may still read what is on its way to it.
+  const bool owes_output = close_after_flush_ || held_;
+  const int wanted = (reading() ? UV_READABLE : 0) | (blocked_on_write_ ? UV_WRITABLE : 0) |
+                     (owes_output ? 0 : UV_DISCONNECT);
   if (wanted == events_) return;
   events_ = wanted;
+  if (wanted == 0) {
+    uv_poll_stop(poll_);
+    return;
+  }
   uv_poll_start(poll_, wanted, [](uv_poll_t* handle, int status, int events) {
-    static_cast<UvLink*>(handle->data)->on_ready(status < 0 ? UV_READABLE : events);
+    auto* link = static_cast<UvLink*>(handle->data);
+    if (status < 0) {
+      link->on_broken();
+    } else {
+      link->on_ready(events);
+    }
   });
+}
+
+bool UvLink::reading() const {
+  return handler_ != nullptr && !closing_ && !paused_ && !close_after_flush_;
 }
 
 void UvLink::on_ready(int events) {
   if (closing_) return;
-  if ((events & UV_WRITABLE) != 0) {
-    blocked_on_write_ = false;
-    flush();
-    if (!closing_ && !blocked_on_write_ && handler_ != nullptr) handler_->on_drained();
-    update_events();
-  }
+  if ((events & UV_WRITABLE) != 0) write_on();
   if (closing_) return;
-  const bool reading = (events_ & UV_READABLE) != 0;
-  if ((events & UV_READABLE) != 0 && reading) {
+  if ((events & UV_READABLE) != 0 && reading()) {
     read_once(loop_->shared_input(), UvLoop::kSharedInput);
-  } else if ((events & UV_DISCONNECT) != 0 && !reading) {
+  } else if ((events & UV_DISCONNECT) != 0 && (events_ & UV_DISCONNECT) != 0 && !reading()) {
     // Nobody reads (a blocked client): learn of the other end's leaving all the same.
     begin_close("connection closed by peer");
   }
 }
 
-void UvLink::serve_once() {
-  if (closing_ || in_delivery_ || paused_ || handler_ == nullptr || close_after_flush_) return;
-  // The shared buffer may hold the request that runs now.
-  read_once(nullptr, 0);
+void UvLink::write_on() {
+  blocked_on_write_ = false;
+  flush();
+  if (!closing_ && output_.empty() && handler_ != nullptr) handler_->on_drained();
+  update_events();
 }
 
-// The tail of the link's own buffer, with room for what the handler waits for.
-char* UvLink::own_room(size_t* room) {
+// The connection was reset, and libuv has stopped polling: what was received before that is still
+// there, and the last there is.
+void UvLink::on_broken() {
+  events_ = 0;
+  while (reading() && read_once(loop_->shared_input(), UvLoop::kSharedInput)) {
+  }
+  begin_close("connection reset by peer");
+}
+
+void UvLink::serve_once() {
+  if (blocked_on_write_) write_on();
+  // The shared buffer may hold the request that runs now.
+  if (reading() && !in_delivery_) read_once(nullptr, 0);
+}
+
+// The tail of the link's own buffer, with room for `needed` bytes and for what the handler waits
+// for.
+char* UvLink::own_room(size_t* room, size_t needed) {
   const size_t held = input_end_ - input_begin_;
-  const size_t wanted = std::max(held + kSmallestInput, handler_->input_wanted());
+  const size_t announced =
+      std::min(handler_->input_wanted(), std::max(kTrustedAnnouncement, held * 2));
+  const size_t wanted = std::max({held + kSmallestInput, held + needed, announced});
   if (input_capacity_ - input_begin_ < wanted) {
     if (input_capacity_ >= wanted) {
       std::memmove(input_, input_ + input_begin_, held);
     } else {
-      const size_t capacity = std::max(wanted, held * 2);
+      const size_t capacity = wanted;
       char* bigger = static_cast<char*>(std::malloc(capacity));
       if (bigger == nullptr) throw std::bad_alloc();
       if (held > 0) std::memcpy(bigger, input_ + input_begin_, held);
@@ -109,18 +140,24 @@ char* UvLink::own_room(size_t* room) {
   return input_ + input_end_;
 }
 
-void UvLink::read_once(char* shared, size_t shared_size) {
+// Whether anything was received.
+bool UvLink::read_once(char* shared, size_t shared_size) {
   const bool use_shared = shared != nullptr && input_begin_ == input_end_;
   size_t room = shared_size;
   char* into = use_shared ? shared : own_room(&room);
   const ssize_t received = recv(fd_, into, room, 0);
   if (received < 0) {
     if (errno != EAGAIN && errno != EINTR) begin_close(std::strerror(errno));
-    return;
+    return false;
   }
   if (received == 0) {
-    begin_close("connection closed by peer");
-    return;
+    // It sends nothing more, and may still wait for its replies.
+    if (output_.empty()) {
+      begin_close("connection closed by peer");
+    } else {
+      close_after_flush();
+    }
+    return false;
   }
   if (use_shared) {
     deliver({into, static_cast<size_t>(received)}, true);
@@ -128,6 +165,7 @@ void UvLink::read_once(char* shared, size_t shared_size) {
     input_end_ += static_cast<size_t>(received);
     deliver({input_ + input_begin_, input_end_ - input_begin_}, false);
   }
+  return true;
 }
 
 void UvLink::deliver(std::string_view input, bool shared) {
@@ -145,15 +183,7 @@ void UvLink::deliver(std::string_view input, bool shared) {
 
 void UvLink::keep(std::string_view rest) {
   size_t room = 0;
-  char* into = own_room(&room);
-  if (room < rest.size()) {
-    const size_t capacity = std::max(rest.size() + kSmallestInput, handler_->input_wanted());
-    char* bigger = static_cast<char*>(std::malloc(capacity));
-    if (bigger == nullptr) throw std::bad_alloc();
-    std::free(input_);
-    into = input_ = bigger;
-    input_capacity_ = capacity;
-  }
+  char* into = own_room(&room, rest.size());
   std::memcpy(into, rest.data(), rest.size());
   input_end_ += rest.size();
 }
@@ -170,21 +200,16 @@ void UvLink::pause_input(bool paused) {
   if (paused_ == paused) return;
   paused_ = paused;
   update_events();
-  if (!paused && input_begin_ != input_end_ && !redelivery_scheduled_) {
-    redelivery_scheduled_ = true;
-    loop_->schedule_redelivery(this);
-  }
-  // Called from inside on_input(): what is left there is kept by deliver(), and shown again by the
-  // redelivery.
-  if (!paused && in_delivery_ && !redelivery_scheduled_) {
-    redelivery_scheduled_ = true;
-    loop_->schedule_redelivery(this);
-  }
+  if (paused || redelivery_scheduled_) return;
+  // From inside on_input(), what is left there is kept by deliver() and shown again later.
+  if (input_begin_ == input_end_ && !in_delivery_) return;
+  redelivery_scheduled_ = true;
+  loop_->schedule_redelivery(this);
 }
 
 void UvLink::redeliver_pending() {
   redelivery_scheduled_ = false;
-  if (closing_ || paused_ || close_after_flush_ || input_begin_ == input_end_) return;
+  if (!reading() || in_delivery_ || input_begin_ == input_end_) return;
   deliver({input_ + input_begin_, input_end_ - input_begin_}, false);
 }
 
@@ -196,6 +221,7 @@ void UvLink::schedule_flush() {
 
 void UvLink::hold_output(bool held) {
   held_ = held;
+  update_events();
   if (!held && !output_.empty()) schedule_flush();
 }
 
@@ -217,7 +243,22 @@ void UvLink::flush() {
     }
     output_.consume(static_cast<size_t>(sent));
   }
-  if (close_after_flush_) begin_close("closed by this server");
+  if (close_after_flush_) {
+    discard_received();
+    begin_close("closed by this server");
+  }
+}
+
+// Closing with bytes unread would reset the connection, and the last replies might be lost on their
+// way to the other end.
+void UvLink::discard_received() {
+  shutdown(fd_, SHUT_WR);
+  char ignored[16 * 1024];
+  for (size_t read = 0; read < kDiscarded;) {
+    const ssize_t received = recv(fd_, ignored, sizeof ignored, 0);
+    if (received <= 0) return;
+    read += static_cast<size_t>(received);
+  }
 }
 
 void UvLink::close_after_flush() {

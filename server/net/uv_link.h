@@ -39,20 +39,27 @@ class UvLink final : public Link {
   size_t input_buffered() const override { return input_end_ - input_begin_; }
   size_t input_capacity() const override { return input_capacity_; }
 
-  // For the loop: the socket is readable or writable; output is to be sent; the end has come.
+  // For the loop: the socket is readable or writable; it is broken; output is to be sent; the end
+  // has come.
   void on_ready(int events);
+  void on_broken();
   void flush();
   void finish_close();
-  // While a function runs too long: reads once, unless this link's own request is what runs.
+  // While a function runs too long: writes, and reads once unless this link's own request is what
+  // runs.
   void serve_once();
   void redeliver_pending();
   bool in_delivery() const { return in_delivery_; }
+  bool blocked_on_write() const { return blocked_on_write_; }
 
  private:
-  void read_once(char* shared, size_t shared_size);
+  void write_on();
+  bool read_once(char* shared, size_t shared_size);
   void deliver(std::string_view input, bool shared);
   void keep(std::string_view rest);
-  char* own_room(size_t* room);
+  bool reading() const;
+  char* own_room(size_t* room, size_t needed = 0);
+  void discard_received();
   void give_back_input();
   void begin_close(std::string reason);
   void update_events();

@@ -21,6 +21,8 @@ namespace {
 // others.
 constexpr int kAcceptsPerTurn = 100;
 constexpr size_t kPipeRead = 64 * 1024;
+// After the system had no descriptor or memory for a connection.
+constexpr uint64_t kAcceptRest_ms = 100;
 
 template <typename Handle>
 void close_and_delete(Handle* handle) {
@@ -36,8 +38,11 @@ struct UvLoop::Listener {
   bool unix_socket;
   Accepted accepted;
   uv_poll_t* poll = new uv_poll_t;
+  TimerId retry = 0;
+  bool starved = false;  // the last attempt failed for want of descriptors or memory
 
   ~Listener() {
+    loop->cancel(retry);
     close_and_delete(poll);
     close(fd);
   }
@@ -54,9 +59,11 @@ struct UvLoop::Timer {
   UvLoop* loop;
   TimerId id;
   std::function<void()> tick;
-  uv_timer_t* handle = new uv_timer_t;
+  uv_timer_t* handle = nullptr;  // none for the next turn
 
-  ~Timer() { close_and_delete(handle); }
+  ~Timer() {
+    if (handle != nullptr) close_and_delete(handle);
+  }
 };
 
 struct UvLoop::Pipe {
@@ -72,15 +79,31 @@ struct UvLoop::Pipe {
   }
 };
 
-// A connection attempt: the name is resolved on a libuv thread, then the socket becomes writable.
+// A connection attempt: the name is resolved on a libuv thread, then its addresses are tried one
+// after the other until a socket becomes writable.
 struct UvLoop::Connecting {
   UvLoop* loop;
   Connected connected;
   std::string where;
-  uv_getaddrinfo_t resolve;
+  uv_getaddrinfo_t resolve{};
+  bool resolving = false;  // the request is libuv's
+  addrinfo* addresses = nullptr;
+  const addrinfo* next = nullptr;
   uv_poll_t* poll = nullptr;
   int fd = -1;
-  std::shared_ptr<Connecting> self;  // alive until it ends
+  std::string failure = "no address";
+
+  ~Connecting() {
+    drop_socket();
+    if (addresses != nullptr) uv_freeaddrinfo(addresses);
+  }
+  void stop_polling() {
+    if (poll != nullptr) close_and_delete(std::exchange(poll, nullptr));
+  }
+  void drop_socket() {
+    stop_polling();
+    if (fd >= 0) close(std::exchange(fd, -1));
+  }
 };
 
 UvLoop::UvLoop() : shared_input_(std::make_unique<char[]>(kSharedInput)) {
@@ -96,6 +119,12 @@ UvLoop::UvLoop() : shared_input_(std::make_unique<char[]>(kSharedInput)) {
 }
 
 UvLoop::~UvLoop() {
+  ending_ = true;
+  // libuv still holds the attempts that are being resolved; they end below, and tell nobody.
+  std::erase_if(connecting_, [](const auto& attempt) { return !attempt.second->resolving; });
+  for (const auto& [attempt, owned] : connecting_) {
+    uv_cancel(reinterpret_cast<uv_req_t*>(&attempt->resolve));
+  }
   links_.clear();
   listeners_.clear();
   signals_.clear();
@@ -113,6 +142,7 @@ void UvLoop::run() { uv_run(&loop_, UV_RUN_DEFAULT); }
 void UvLoop::stop() { uv_stop(&loop_); }
 
 void UvLoop::before_poll() {
+  run_next_turn();
   for (UvLink* link : std::exchange(to_redeliver_, {})) {
     if (links_.contains(link)) link->redeliver_pending();
   }
@@ -120,7 +150,8 @@ void UvLoop::before_poll() {
   flush_links();
   finish_closes();
   // What that has scheduled must not wait for the next event.
-  const bool more = !to_flush_.empty() || !to_close_.empty() || !to_redeliver_.empty();
+  const bool more =
+      !to_flush_.empty() || !to_close_.empty() || !to_redeliver_.empty() || !next_turn_.empty();
   if (more) {
     uv_idle_start(&idle_, [](uv_idle_t*) {});
   } else {
@@ -128,8 +159,16 @@ void UvLoop::before_poll() {
   }
 }
 
+void UvLoop::run_next_turn() {
+  for (TimerId id : std::exchange(next_turn_, {})) {
+    if (auto timer = timers_.extract(id)) timer.mapped()->tick();
+  }
+}
+
 void UvLoop::flush_links() {
-  for (UvLink* link : std::exchange(to_flush_, {})) link->flush();
+  flushing_.swap(to_flush_);
+  for (UvLink* link : flushing_) link->flush();
+  flushing_.clear();
 }
 
 void UvLoop::finish_closes() {
@@ -162,6 +201,13 @@ void UvLoop::attach(std::unique_ptr<Link> link, LinkHandler* handler) {
 TimerId UvLoop::after(uint64_t delay_ms, std::function<void()> tick) {
   const TimerId id = next_timer_++;
   auto timer = std::make_unique<Timer>(this, id, std::move(tick));
+  if (delay_ms == 0) {
+    // libuv would run it within this turn, and a chain of them before any socket.
+    timers_.emplace(id, std::move(timer));
+    next_turn_.push_back(id);
+    return id;
+  }
+  timer->handle = new uv_timer_t;
   uv_timer_init(&loop_, timer->handle);
   timer->handle->data = timer.get();
   uv_update_time(&loop_);
@@ -262,12 +308,30 @@ Status UvLoop::add_listener(int fd, bool unix_socket, int backlog, Accepted acce
   auto listener = std::make_unique<Listener>(this, fd, unix_socket, std::move(accepted));
   uv_poll_init(&loop_, listener->poll, fd);
   listener->poll->data = listener.get();
-  uv_poll_start(listener->poll, UV_READABLE, [](uv_poll_t* handle, int, int) {
+  listen_on(*listener);
+  listeners_.push_back(std::move(listener));
+  return {};
+}
+
+void UvLoop::listen_on(Listener& listener) {
+  uv_poll_start(listener.poll, UV_READABLE, [](uv_poll_t* handle, int, int) {
     auto* ready = static_cast<Listener*>(handle->data);
     ready->loop->accept_from(*ready);
   });
-  listeners_.push_back(std::move(listener));
-  return {};
+}
+
+// The connection that cannot be accepted stays in the queue: polling on would spin.
+void UvLoop::rest_from_accepting(Listener& listener, int reason) {
+  if (!std::exchange(listener.starved, true)) {
+    log_warning(std::string("Accepting client connection: ") + std::strerror(reason) +
+                "; trying again every " + std::to_string(kAcceptRest_ms) + " ms");
+  }
+  if (listener.retry != 0) return;
+  uv_poll_stop(listener.poll);
+  listener.retry = after(kAcceptRest_ms, [this, &listener] {
+    listener.retry = 0;
+    listen_on(listener);
+  });
 }
 
 void UvLoop::close_listeners() { listeners_.clear(); }
@@ -276,11 +340,14 @@ void UvLoop::accept_from(Listener& listener) {
   for (int i = 0; i < kAcceptsPerTurn; ++i) {
     const int fd = accept4(listener.fd, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0) {
-      if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
-        log_warning(std::string("Accepting client connection: ") + std::strerror(errno));
-      }
+      if (errno == EAGAIN) return;
+      // The connection ended while it waited, or the network's error is passed on: the next one
+      // may be well.
+      if (errno != EMFILE && errno != ENFILE && errno != ENOBUFS && errno != ENOMEM) continue;
+      rest_from_accepting(listener, errno);
       return;
     }
+    listener.starved = false;
     if (!listener.unix_socket) tune_tcp(fd, tcp_keepalive_);
     auto link = std::make_unique<UvLink>(this, fd, listener.unix_socket, socket_peer_name(fd),
                                          socket_local_name(fd));
@@ -292,92 +359,97 @@ void UvLoop::accept_from(Listener& listener) {
 }
 
 void UvLoop::connect(const std::string& host, int port, Connected connected) {
-  auto attempt = std::make_shared<Connecting>();
-  attempt->loop = this;
-  attempt->connected = std::move(connected);
-  attempt->where = host + ":" + std::to_string(port);
-  attempt->self = attempt;
-  attempt->resolve.data = attempt.get();
+  auto owned =
+      std::make_unique<Connecting>(this, std::move(connected), host + ":" + std::to_string(port));
+  Connecting* attempt = owned.get();
+  connecting_.emplace(attempt, std::move(owned));
+  attempt->resolve.data = attempt;
   addrinfo hints{};
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = AI_NUMERICSERV;
   const int code = uv_getaddrinfo(
       &loop_, &attempt->resolve,
       [](uv_getaddrinfo_t* request, int status, addrinfo* found) {
-        const std::shared_ptr<Connecting> done = static_cast<Connecting*>(request->data)->self;
-        if (status < 0) {
-          done->loop->finish_connect(
-              done,
-              make_error(ErrorKind::kIo, "resolving " + done->where + ": " + uv_strerror(status)));
-          return;
-        }
-        done->fd = socket(found->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-        int failed = done->fd < 0 ? errno : 0;
-        if (failed == 0 && ::connect(done->fd, found->ai_addr, found->ai_addrlen) != 0 &&
-            errno != EINPROGRESS) {
-          failed = errno;
-        }
-        uv_freeaddrinfo(found);
-        if (failed != 0) {
-          done->loop->finish_connect(
-              done, make_error(ErrorKind::kIo,
-                               "connecting to " + done->where + ": " + std::strerror(failed)));
-          return;
-        }
-        done->loop->start_connect(done);
+        auto* done = static_cast<Connecting*>(request->data);
+        done->resolving = false;
+        done->addresses = found;
+        done->loop->resolved(done, status);
       },
       host.c_str(), std::to_string(port).c_str(), &hints);
-  if (code == 0) return;
-  after(0, [this, attempt, code] {
+  attempt->resolving = code == 0;
+  if (code != 0) after(0, [this, attempt, code] { resolved(attempt, code); });
+}
+
+void UvLoop::resolved(Connecting* attempt, int status) {
+  if (ending_) {
+    connecting_.erase(attempt);
+    return;
+  }
+  if (status < 0) {
     finish_connect(attempt, make_error(ErrorKind::kIo,
-                                       "resolving " + attempt->where + ": " + uv_strerror(code)));
-  });
+                                       "resolving " + attempt->where + ": " + uv_strerror(status)));
+    return;
+  }
+  attempt->next = attempt->addresses;
+  try_next_address(attempt);
 }
 
-void UvLoop::start_connect(std::shared_ptr<Connecting> attempt) {
-  attempt->poll = new uv_poll_t;
-  uv_poll_init(&loop_, attempt->poll, attempt->fd);
-  attempt->poll->data = attempt.get();
-  uv_poll_start(attempt->poll, UV_WRITABLE, [](uv_poll_t* handle, int, int) {
-    const std::shared_ptr<Connecting> ready = static_cast<Connecting*>(handle->data)->self;
-    uv_poll_stop(ready->poll);
-    close_and_delete(std::exchange(ready->poll, nullptr));
-    int failed = 0;
-    socklen_t length = sizeof failed;
-    getsockopt(ready->fd, SOL_SOCKET, SO_ERROR, &failed, &length);
-    if (failed != 0) {
-      ready->loop->finish_connect(
-          ready, make_error(ErrorKind::kIo,
-                            "connecting to " + ready->where + ": " + std::strerror(failed)));
-      return;
+void UvLoop::try_next_address(Connecting* attempt) {
+  while (attempt->next != nullptr) {
+    const addrinfo* address = std::exchange(attempt->next, attempt->next->ai_next);
+    attempt->drop_socket();
+    attempt->fd = socket(address->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (attempt->fd < 0 || (::connect(attempt->fd, address->ai_addr, address->ai_addrlen) != 0 &&
+                            errno != EINPROGRESS)) {
+      attempt->failure = std::strerror(errno);
+      continue;
     }
-    // The link polls the descriptor itself; the handle of the attempt lets go of it at the end of
-    // this turn.
-    ready->loop->after(0, [ready] {
-      UvLoop* loop = ready->loop;
-      tune_tcp(ready->fd, loop->tcp_keepalive_);
-      auto link = std::make_unique<UvLink>(loop, ready->fd, false, socket_peer_name(ready->fd),
-                                           socket_local_name(ready->fd));
-      ready->fd = -1;
-      loop->finish_connect(ready, Result<std::unique_ptr<Link>>(std::move(link)));
+    attempt->poll = new uv_poll_t;
+    uv_poll_init(&loop_, attempt->poll, attempt->fd);
+    attempt->poll->data = attempt;
+    uv_poll_start(attempt->poll, UV_WRITABLE, [](uv_poll_t* handle, int, int) {
+      auto* ended = static_cast<Connecting*>(handle->data);
+      ended->loop->connect_ended(ended);
     });
-  });
+    return;
+  }
+  finish_connect(attempt, make_error(ErrorKind::kIo,
+                                     "connecting to " + attempt->where + ": " + attempt->failure));
 }
 
-void UvLoop::finish_connect(const std::shared_ptr<Connecting>& attempt,
-                            Result<std::unique_ptr<Link>> result) {
-  if (attempt->fd >= 0) close(attempt->fd);
-  attempt->fd = -1;
-  attempt->self.reset();
+void UvLoop::connect_ended(Connecting* attempt) {
+  int failed = 0;
+  socklen_t length = sizeof failed;
+  getsockopt(attempt->fd, SOL_SOCKET, SO_ERROR, &failed, &length);
+  if (failed != 0) {
+    attempt->failure = std::strerror(failed);
+    try_next_address(attempt);
+    return;
+  }
+  // The link polls the descriptor itself.
+  attempt->stop_polling();
+  const int fd = std::exchange(attempt->fd, -1);
+  tune_tcp(fd, tcp_keepalive_);
+  std::unique_ptr<Link> link =
+      std::make_unique<UvLink>(this, fd, false, socket_peer_name(fd), socket_local_name(fd));
+  finish_connect(attempt, std::move(link));
+}
+
+void UvLoop::finish_connect(Connecting* attempt, Result<std::unique_ptr<Link>> result) {
+  const auto ended = connecting_.extract(attempt);
   attempt->connected(std::move(result));
 }
 
 void UvLoop::serve_while_busy() {
+  // What is served now must not serve others in turn.
+  if (serving_while_busy_) return;
+  serving_while_busy_ = true;
   std::vector<pollfd> fds;
   for (const auto& listener : listeners_) fds.push_back({listener->fd, POLLIN, 0});
   std::vector<UvLink*> served;
   for (const auto& [link, owned] : links_) {
-    fds.push_back({link->fd(), POLLIN, 0});
+    const int write = link->blocked_on_write() ? POLLOUT : 0;
+    fds.push_back({link->fd(), static_cast<short>(POLLIN | write), 0});
     served.push_back(link);
   }
   if (poll(fds.data(), fds.size(), 0) > 0) {
@@ -391,8 +463,10 @@ void UvLoop::serve_while_busy() {
       }
     }
   }
+  if (before_flush_) before_flush_();
   flush_links();
   finish_closes();
+  serving_while_busy_ = false;
 }
 
 }  // namespace tandem

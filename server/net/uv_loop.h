@@ -73,30 +73,39 @@ class UvLoop final : public Loop {
   struct Connecting;
 
   void before_poll();
+  void run_next_turn();
   void run_posted();
   void flush_links();
   void finish_closes();
   void accept_from(Listener& listener);
   void read_from(Pipe& pipe);
   Status add_listener(int fd, bool unix_socket, int backlog, Accepted accepted);
-  void start_connect(std::shared_ptr<Connecting> attempt);
-  void finish_connect(const std::shared_ptr<Connecting>& attempt,
-                      Result<std::unique_ptr<Link>> result);
+  void listen_on(Listener& listener);
+  void rest_from_accepting(Listener& listener, int reason);
+  void resolved(Connecting* attempt, int status);
+  void try_next_address(Connecting* attempt);
+  void connect_ended(Connecting* attempt);
+  void finish_connect(Connecting* attempt, Result<std::unique_ptr<Link>> result);
 
   uv_loop_t loop_;
   uv_prepare_t prepare_;
-  uv_idle_t
-      idle_;  // runs while something is scheduled for the next turn, so that the loop does not wait
+  // Runs while something is scheduled for the next turn, so that the loop does not wait.
+  uv_idle_t idle_;
   uv_async_t async_;
   std::unique_ptr<char[]> shared_input_;
   std::unordered_map<UvLink*, std::unique_ptr<UvLink>> links_;
   std::vector<UvLink*> to_flush_, to_close_, to_redeliver_;
+  std::vector<UvLink*> flushing_;  // keeps its memory from turn to turn
+  std::vector<TimerId> next_turn_;
+  std::unordered_map<Connecting*, std::unique_ptr<Connecting>> connecting_;
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::vector<std::unique_ptr<Signal>> signals_;
   std::unordered_map<TimerId, std::unique_ptr<Timer>> timers_;
   std::unordered_map<PipeId, std::unique_ptr<Pipe>> pipes_;
   TimerId next_timer_ = 1;
   PipeId next_pipe_ = 1;
+  bool serving_while_busy_ = false;
+  bool ending_ = false;
   int tcp_keepalive_ = 300;
   std::function<void()> before_flush_;
   std::mutex posted_mutex_;
