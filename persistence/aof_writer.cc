@@ -85,9 +85,16 @@ bool AofWriter::must_postpone() {
 
 void AofWriter::end_of_turn(bool child_active) {
   if (file_ == nullptr) return;
-  if (!last_status_.ok()) return retry();
+  if (!last_status_.ok()) {
+    if (std::exchange(failed_in_turn_, false)) refuse_replies();
+    return retry();
+  }
   if (!buffer_.empty() && !must_postpone()) {
-    if (Status status = flush(); !status.ok()) return failed(status);
+    if (Status status = flush(); !status.ok()) {
+      failed(status);
+      failed_in_turn_ = false;
+      return refuse_replies();
+    }
   }
   const Settings& settings = config_.settings();
   if (synced_ == written_ || settings.appendfsync == AppendFsync::kNo) {
@@ -146,8 +153,17 @@ Status AofWriter::sync_now() {
   return {};
 }
 
+// This turn's commands ran before writes were refused. With `always` nobody may hear of what they
+// did.
+void AofWriter::refuse_replies() {
+  if (config_.settings().appendfsync != AppendFsync::kAlways) return;
+  held_.hold_all(synced_ + 1);
+  held_.disconnect_beyond(synced_);
+}
+
 void AofWriter::failed(const Status& status) {
   if (last_status_.ok()) {
+    failed_in_turn_ = true;
     log_warning("Error writing the AOF: " + status.error().message +
                 ". Writes are refused until it can be written again");
   }

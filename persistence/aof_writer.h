@@ -62,6 +62,7 @@ class AofWriter {
   void start_sync();
   void sync_done(const Status& status, uint64_t position, uint64_t mark);
   void failed(const Status& status);
+  void refuse_replies();
   void succeeded();
   void retry();
 
@@ -82,6 +83,7 @@ class AofWriter {
 
   bool sync_running_ = false;
   bool sync_failed_ = false;
+  bool failed_in_turn_ = false;  // in the one that has not ended yet
   int64_t last_sync_ms_ = 0;
   int64_t postponed_since_ms_ = -1;
   int64_t last_retry_ms_ = 0;

@@ -405,9 +405,10 @@ void Persistence::check_save_points() {
 }
 
 void Persistence::end_of_turn() {
-  const bool was_ok = aof_->writer().last_status().ok();
   aof_->end_of_turn();
-  if (aof_->writer().last_status().ok() != was_ok) update_misconf();
+  // A sync may have ended at any time since the last turn.
+  const bool ok = aof_->writer().last_status().ok();
+  if (std::exchange(aof_was_ok_, ok) != ok) update_misconf();
 }
 
 void Persistence::update_misconf() {

@@ -197,6 +197,7 @@ class Persistence final {
   bool save_scheduled_ = false;
   bool save_cancelled_ = false;
   bool last_save_ok_ = true;
+  bool aof_was_ok_ = true;  // at the end of the last turn
   uint64_t dirty_at_fork_ = 0;
   int64_t last_save_s_ = 0;
   int64_t last_save_try_s_ = 0;

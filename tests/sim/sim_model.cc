@@ -366,8 +366,7 @@ void ClientModel::resolve(const Inspection& inspection, const Promise& promise, 
   for (size_t i = known; i < survived; ++i) run_[i].known_us = now_us;
   state_ = std::move(state);
   learn_positions(actual);
-  if (promise.nothing_lost) return;
-  // What was promised once stays so.
+  if (promise.nothing_lost || !promise.lasting) return;
   base_ = floor;
   for (size_t i = 0; i < promised; ++i) {
     base_position_ = std::max(base_position_, run_[i].position);

@@ -109,6 +109,7 @@ struct Promise {
   int64_t until_us = 0;            // what was known to be run by then …
   bool only_acknowledged = false;  // … and, if so, was answered
   bool nothing_lost = false;       // no crash: everything
+  bool lasting = true;             // later crashes do not take it back
 };
 
 // One client's history: operations that have certainly been run and may still be lost, and those

@@ -16,6 +16,7 @@ constexpr int64_t kEverySecondUs = 2'000'000;
 constexpr int64_t kRecoveryUs = 4'000'000;
 constexpr int64_t kQuietWithinMs = 120'000;
 constexpr int64_t kLookEveryMs = 100;
+constexpr size_t kDigestDigits = 40;
 
 const char* pick(SimWorld& world, std::initializer_list<const char*> choices) {
   return choices.begin()[world.random().below(choices.size())];
@@ -154,20 +155,53 @@ void SimScenario::quiet() {
   check_same();
 }
 
+// Keys that expire are gone, on both sides.
+void SimScenario::settle() {
+  const auto settled = [this] {
+    Keyspace& keyspace = primary_->server().keyspace();
+    for (int i = 0; i < keyspace.database_count(); ++i) {
+      if (keyspace.database(i).volatile_size() > 0) return false;
+    }
+    return in_sync();
+  };
+  const int64_t until_us = world_.now_us() + kQuietWithinMs * 1000;
+  while (!settled()) {
+    if (world_.now_us() > until_us) throw SimViolation{why_not_quiet()};
+    world_.run_for_ms(kLookEveryMs);
+  }
+  const Words request = {"DEBUG", "DIGEST"};
+  const std::string here = ask(*primary_, request);
+  const std::string there = ask(*replica_, request);
+  if (here != there || here.size() != std::string_view("+").size() + kDigestDigits) {
+    throw SimViolation{"DEBUG DIGEST of the primary and the replica: " + here + ", " + there};
+  }
+}
+
 // Nothing that was acknowledged long ago is lost by any restart.
 void SimScenario::restart_everything() {
   const bool power_loss = durability_ != Durability::kSystem && world_.one_in(2);
-  world_.run_for_ms(kRecoveryUs / 1000);
   if (durability_ == Durability::kSnapshots) {
-    if (const std::string saved = ask(*primary_, {"SAVE"}); saved != "+OK") {
-      throw SimViolation{"SAVE in a quiet world answers " + saved};
-    }
+    save_now();
+  } else {
+    world_.run_for_ms(kRecoveryUs / 1000);
   }
   nothing_may_be_lost_ = true;
   primary_->crash(power_loss ? Crash::kMachine : Crash::kProcess);
   if (world_.one_in(2)) replica_->crash(power_loss ? Crash::kMachine : Crash::kProcess);
   quiet();
   nothing_may_be_lost_ = false;
+  settle();
+}
+
+void SimScenario::save_now() {
+  const int64_t until_us = world_.now_us() + kQuietWithinMs * 1000;
+  std::string answer;
+  do {
+    answer = ask(*primary_, {"SAVE"});
+    // A child that saves already goes first.
+    if (answer != "+OK") world_.run_for_ms(kLookEveryMs);
+  } while (answer != "+OK" && world_.now_us() < until_us);
+  if (answer != "+OK") throw SimViolation{"SAVE in a quiet world answers " + answer};
 }
 
 // --- Trouble.
@@ -284,8 +318,9 @@ Promise SimScenario::promise() const {
     case Durability::kEverySecond:
       return {.until_us = written_us - kEverySecondUs};
     case Durability::kSystem:
-      if (crashed_how_ == Crash::kMachine) return {};
-      return {.until_us = written_us, .only_acknowledged = true};
+      // Nothing is promised about the machine, now or later.
+      if (crashed_how_ == Crash::kMachine) return {.lasting = false};
+      return {.until_us = written_us, .only_acknowledged = true, .lasting = false};
     case Durability::kSnapshots:
       return {.until_us = saved_us_};
   }
@@ -333,9 +368,9 @@ bool SimScenario::in_sync() {
   for (const auto& client : clients_) {
     if (!client->idle()) return false;
   }
-  const ReplicationInfo info = replica_->server().replication().info();
-  return info.link_up && dataset_digest(primary_->server().keyspace()) ==
-                             dataset_digest(replica_->server().keyspace());
+  return replica_->server().replication().info().link_up &&
+         dataset_digest(primary_->server().keyspace()) ==
+             dataset_digest(replica_->server().keyspace());
 }
 
 void SimScenario::check_same() {
@@ -344,12 +379,10 @@ void SimScenario::check_same() {
     client->model().resolve(dataset, {.nothing_lost = true}, world_.now_us());
   }
   check_whole(dataset);
-  for (const Words& request : {Words{"DEBUG", "DIGEST"}, Words{"FUNCTION", "DUMP"}}) {
-    const std::string here = ask(*primary_, request);
-    const std::string there = ask(*replica_, request);
-    if (here == there && !here.starts_with("-")) continue;
-    throw SimViolation{request[0] + " " + request[1] +
-                       " of the primary and the replica differ: " + here + "\nand " + there};
+  const std::string here = ask(*primary_, {"FUNCTION", "DUMP"});
+  const std::string there = ask(*replica_, {"FUNCTION", "DUMP"});
+  if (here != there || !here.starts_with("$")) {
+    throw SimViolation{"FUNCTION DUMP of the primary and the replica: " + here + ", " + there};
   }
 }
 

@@ -48,6 +48,8 @@ class SimScenario {
   void play();
   void chaos(int64_t ms);
   void quiet();
+  void settle();
+  void save_now();
   void restart_everything();
 
   void schedule_trouble();

@@ -441,12 +441,35 @@ TEST_F(AlwaysTest, AReplyThatCannotBecomeTrueIsNeverSent) {
   env_.fail_syncs(true);
   env_.run_jobs();
   EXPECT_TRUE(writer.link.closed);
-  server_->persistence.cron();
+  server_->cron();
   EXPECT_NE(server_->misconf(), "");
   // Reads are served meanwhile.
   server_->run_as(*reader.client, "GET", "k");
   server_->persistence.end_of_turn();
   EXPECT_FALSE(reader.link.held || reader.link.closed);
+}
+
+TEST_F(AlwaysTest, WhatRunsInTheTurnOfAFailureIsNotAcknowledged) {
+  // The sync fails before the turn ends.
+  Connection first(*server_), second(*server_), third(*server_);
+  server_->run_as(*first.client, "INCR", "n");
+  server_->persistence.end_of_turn();
+  env_.fail_syncs(true);
+  env_.run_jobs();
+  server_->run_as(*second.client, "INCR", "n");
+  server_->persistence.end_of_turn();
+  EXPECT_TRUE(first.link.closed && second.link.closed);
+  EXPECT_NE(server_->misconf(), "");
+  env_.fail_syncs(false);
+  clock_.advance_ms(1100);
+  server_->turn();
+  server_->turn();
+  EXPECT_EQ(server_->misconf(), "");
+  // The write at the end of the turn fails.
+  env_.fail("incr.aof", "No space left on device");
+  server_->run_as(*third.client, "INCR", "n");
+  server_->persistence.end_of_turn();
+  EXPECT_TRUE(third.link.closed);
 }
 
 // A life with writes, transactions, functions and rewrites. After each turn `acknowledged` is what
