@@ -123,8 +123,6 @@ void Replication::promote() {
 
 void Replication::change_replication_id() { history_.change_id(); }
 
-// --- The stream.
-
 bool Replication::wants_effects() const { return !is_replica() && history_.backlog() != nullptr; }
 
 void Replication::on_effects(std::string_view bytes) { feed(bytes); }
@@ -140,8 +138,6 @@ void Replication::ensure_backlog(bool new_history) {
   history_.ensure_backlog(static_cast<uint64_t>(config_.settings().repl_backlog_size), new_history);
   executor_.effects().forget_selected_db();
 }
-
-// --- Replicas of this server.
 
 ReplicaHandshake& Replication::handshake(Client& client) { return handshakes_[client.id]; }
 
@@ -253,8 +249,6 @@ void Replication::client_closed(Client& client) {
   update_good_replicas();
 }
 
-// --- The primary of this server.
-
 void Replication::resumed(const std::string& id) {
   if (!id.empty() && id != history_.id()) {
     history_.branch(id);
@@ -291,8 +285,6 @@ void Replication::restore_position(const ReplicationPosition& position) {
   }
   ensure_backlog(false);
 }
-
-// --- Time.
 
 void Replication::cron() {
   cron_timer_ = loop_.after(kCronMs, [this] { cron(); });
