@@ -86,8 +86,12 @@ void Server::watch_configuration() {
 }
 
 Status Server::start() {
+  std::string unused;
   for (std::string_view name : config_.unused_directives_given()) {
-    log_notice("The option '" + std::string(name) + "' is accepted and has no effect in Tandem");
+    unused.append(unused.empty() ? "" : ", ").append(name);
+  }
+  if (!unused.empty()) {
+    log_notice("These options are accepted and have no effect in Tandem: " + unused);
   }
   for (const auto& [from, to] : config_.settings().renamed_commands) {
     if (Status renamed = executor_.commands().rename(from, to); !renamed.ok()) return renamed;
