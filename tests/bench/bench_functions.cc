@@ -87,4 +87,3 @@ BENCHMARK(plain_incrby);
 
 }  // namespace
 }  // namespace tandem
-
