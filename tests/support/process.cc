@@ -5,7 +5,6 @@
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <signal.h>
-#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -116,16 +115,22 @@ Output run_program(const std::vector<std::string>& command, std::string_view inp
 PortLease::PortLease() {
   constexpr int kFirst = 20000;
   constexpr int kLast = 31999;
-  const std::filesystem::path locks = std::filesystem::temp_directory_path() / "tandem-test-ports";
-  std::filesystem::create_directories(locks);
+  // One file for all tests of a user; a port's lock is the byte at its number.
+  const auto path = std::filesystem::temp_directory_path() /
+                    ("tandem-test-ports-" + std::to_string(getuid()) + ".lock");
+  lock_fd_ = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  if (lock_fd_ < 0) fail(path);
   std::mt19937 random(std::random_device{}());
   std::uniform_int_distribution<int> any(kFirst, kLast);
   for (int attempt = 0; attempt < 1000; ++attempt) {
     port_ = any(random);
-    lock_fd_ = open((locks / std::to_string(port_)).c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-    if (lock_fd_ < 0) fail("lock of a port");
-    if (flock(lock_fd_, LOCK_EX | LOCK_NB) == 0 && can_bind(port_)) return;
-    ::close(lock_fd_);
+    struct flock lock {};
+    lock.l_type = F_WRLCK;
+    lock.l_whence = SEEK_SET;
+    lock.l_start = port_;
+    lock.l_len = 1;
+    if (fcntl(lock_fd_, F_OFD_SETLK, &lock) != 0) continue;
+    if (can_bind(port_)) return;
   }
   throw std::runtime_error("no free port");
 }

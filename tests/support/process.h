@@ -54,7 +54,7 @@ struct Output {
 };
 Output run_program(const std::vector<std::string>& command, std::string_view input = {});
 
-// A port of 127.0.0.1 that no other test on this machine takes before it is given back. It lies
+// A port of 127.0.0.1 that no other test of this user takes before it is given back. It lies
 // below the ports that the system gives to outgoing connections.
 class PortLease {
  public:
