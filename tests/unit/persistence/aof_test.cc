@@ -386,6 +386,19 @@ TEST_F(AofTest, AFailedSyncLeadsToANewBase) {
   EXPECT_EQ(server.persistence.info().aof_rewrites, 1u);
 }
 
+TEST_F(AofTest, WhatIsLoadedIsDurable) {
+  TestServer& server = start({{"appendfsync", "everysec"}});
+  ASSERT_EQ(server.load(), "");
+  server.turn();
+  server.run("SET", "k", "v");
+  server.persistence.end_of_turn();
+  // Killed before the sync: the system has the write, the disk may not.
+  restart();
+  server_.reset();
+  env_.lose_power();
+  EXPECT_EQ(restart().contents(), (Contents{{{0, "k"}, "string:v"}}));
+}
+
 class AlwaysTest : public AofTest {
  protected:
   void SetUp() override { ASSERT_EQ(start({{"appendfsync", "always"}}).load(), ""); }
