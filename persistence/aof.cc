@@ -208,6 +208,9 @@ Status Aof::open_for_appending() {
     Result<std::unique_ptr<WritableFile>> file =
         env_.open_append(path(manifest_.incremental.back().name));
     if (!file.ok()) return file.error();
+    // The process before this one may have been killed before its sync, and clients are about to
+    // see what it wrote.
+    if (Status status = file.value()->sync(); !status.ok()) return status;
     switch_to(std::move(file).value());
   }
   stats_.base_size = size();

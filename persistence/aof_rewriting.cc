@@ -68,7 +68,8 @@ Status Aof::prepare_directory() {
 
 // What the snapshot will not see goes to a file of its own from here on.
 Status Aof::open_next_incremental() {
-  if (Status status = writer_.flush(); !status.ok()) return status;
+  // Durable before the manifest names a file behind it: a file that is not the last must be whole.
+  if (Status status = writer_.sync_now(); !status.ok()) return status;
   if (state_ == State::kStarting) {
     Result<std::unique_ptr<WritableFile>> file = env_.create(path(kTemporaryIncremental));
     if (!file.ok()) return file.error();

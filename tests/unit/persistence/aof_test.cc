@@ -386,6 +386,30 @@ TEST_F(AofTest, AFailedSyncLeadsToANewBase) {
   EXPECT_EQ(server.persistence.info().aof_rewrites, 1u);
 }
 
+TEST_F(AofTest, WhatIsLoadedIsDurable) {
+  TestServer& server = start({{"appendfsync", "everysec"}});
+  ASSERT_EQ(server.load(), "");
+  server.turn();
+  server.run("SET", "k", "v");
+  server.persistence.end_of_turn();
+  // Killed before the sync: the system has the write, the disk may not.
+  restart();
+  server_.reset();
+  env_.lose_power();
+  EXPECT_EQ(restart().contents(), (Contents{{{0, "k"}, "string:v"}}));
+}
+
+TEST_F(AofTest, AFileThatIsNotTheLastIsDurable) {
+  TestServer& server = start({{"appendfsync", "everysec"}});
+  ASSERT_EQ(server.load(), "");
+  server.run("SET", "k", "v");
+  ASSERT_TRUE(server.persistence.start_rewrite().ok());
+  // The manifest names the next file now.
+  server_.reset();
+  env_.lose_power();
+  EXPECT_EQ(restart().contents(), (Contents{{{0, "k"}, "string:v"}}));
+}
+
 class AlwaysTest : public AofTest {
  protected:
   void SetUp() override { ASSERT_EQ(start({{"appendfsync", "always"}}).load(), ""); }
