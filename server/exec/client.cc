@@ -53,6 +53,7 @@ size_t Client::input_wanted() const {
 
 size_t Client::on_input(std::string_view input) {
   executor_->begin_batch();
+  harmless_output_ = executor_->harmless_output(kind);
   size_t consumed = 0;
   bool more = true;
   bool parsed = false;  // `outcome` is what stands at `consumed`
@@ -141,11 +142,16 @@ size_t Client::count_input(size_t consumed) {
 bool Client::handle_request(Args args) {
   const size_t output_before = link_->output().size();
   const bool done = executor_->execute_in_batch(*this, args);
-  const size_t written = link_->output().size() - output_before;
-  bytes_out += written;
-  executor_->stats().bytes_out += written;
+  const size_t output_after = link_->output().size();
+  // Less than before when others were served, and this output sent, while the request ran.
+  if (output_after > output_before) {
+    bytes_out += output_after - output_before;
+    executor_->stats().bytes_out += output_after - output_before;
+  }
   if (done && replies_to_skip_ > 0 && --replies_to_skip_ == 0) set_reply_mode(ReplyMode::kOn);
-  if (!closing_ && written > 0) executor_->check_output_limit(*this);
+  if (!closing_ && (output_after > harmless_output_ || soft_limit_since_ms != 0)) {
+    executor_->check_output_limit(*this);
+  }
   return done;
 }
 

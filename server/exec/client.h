@@ -128,6 +128,7 @@ class Client final : public LinkHandler {
   ReplyMode reply_mode_ = ReplyMode::kOn;
   int protocol_ = 2;
   int replies_to_skip_ = 0;
+  size_t harmless_output_ = 0;  // for this batch: below it no output limit can be passed
   bool blocked_ = false;
   bool closing_ = false;
 };

@@ -86,6 +86,12 @@ OutputBufferLimit Executor::output_limit(ClientKind kind) const {
   return limit;
 }
 
+size_t Executor::harmless_output(ClientKind kind) const {
+  const OutputBufferLimit limit = output_limit(kind);
+  const auto least = [](auto bytes) { return bytes > 0 ? static_cast<size_t>(bytes) : SIZE_MAX; };
+  return std::min(least(limit.hard_bytes), least(limit.soft_bytes));
+}
+
 void Executor::check_output_limit(Client& client) {
   const size_t pending = client.link()->output().size();
   const OutputBufferLimit limit = output_limit(client.kind);

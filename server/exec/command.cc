@@ -1,10 +1,10 @@
 #include "server/exec/command.h"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <deque>
 #include <utility>
 
@@ -15,9 +15,9 @@
 namespace tandem {
 namespace {
 
-// Names up to this long are lower-cased without an allocation; longer ones come from
-// rename-command only.
-constexpr size_t kShortName = 32;
+// Names up to this long, which is nearly all of them, are looked up without a loop or an
+// allocation.
+constexpr size_t kShortName = 16;
 
 // In the order in which COMMAND INFO prints them.
 struct FlagName {
@@ -264,30 +264,79 @@ bool locate(const KeySpec& spec, Args args, KeyRange* range) {
 
 }  // namespace
 
+namespace {
+
+// A name in lower case as it is hashed and compared: the front and the back eight bytes of a short
+// one (they overlap, which does not matter where the lengths are equal), the hash of a longer one.
+struct NameKey {
+  uint64_t front = 0, back = 0;
+  bool operator==(const NameKey&) const = default;
+};
+
+template <typename Word>
+uint64_t load(const char* bytes) {
+  Word word;
+  std::memcpy(&word, bytes, sizeof word);
+  return word;
+}
+
+// Eight ASCII letters to lower case at once: a byte is upper case if it is at least 'A' and not
+// above 'Z', which two additions carry into its top bit.
+uint64_t lower_word(uint64_t word) {
+  constexpr uint64_t kOnes = 0x0101010101010101;
+  const uint64_t low = word & (kOnes * 0x7f);
+  const uint64_t from_a = low + kOnes * (0x80 - 'A');
+  const uint64_t above_z = low + kOnes * (0x7f - 'Z');
+  const uint64_t upper = (from_a ^ above_z) & ~word & (kOnes * 0x80);
+  return word | (upper >> 2);
+}
+
+NameKey key_of(std::string_view name) {
+  const char* const bytes = name.data();
+  const size_t size = name.size();
+  if (size > kShortName) return {hash_bytes(to_lower(name)), 0};
+  if (size >= 8)
+    return {lower_word(load<uint64_t>(bytes)), lower_word(load<uint64_t>(bytes + size - 8))};
+  if (size >= 4)
+    return {lower_word(load<uint32_t>(bytes)), lower_word(load<uint32_t>(bytes + size - 4))};
+  if (size == 0) return {};
+  const auto byte = [bytes](size_t i) { return uint64_t{static_cast<unsigned char>(bytes[i])}; };
+  return {lower_word(byte(0) | byte(size / 2) << 8 | byte(size - 1) << 16), 0};
+}
+
+}  // namespace
+
 // Open addressing over the lower-cased names; commands are added at startup and only looked up
 // afterwards.
 struct CommandTable::Index {
   struct Slot {
-    uint64_t hash = 0;
+    NameKey key;
     std::string_view name;
     Command* command = nullptr;
   };
 
+  static size_t hash_of(const NameKey& key, size_t length) {
+    uint64_t hash = (key.front * 0x9E3779B97F4A7C15) ^ (key.back * 0xC2B2AE3D27D4EB4F) ^ length;
+    hash *= 0xFF51AFD7ED558CCD;
+    return hash >> 32;
+  }
+
   Index() : slots(64) {}
 
   Command* find(std::string_view name) const {
-    const uint64_t hash = hash_bytes(name);
-    for (size_t i = hash;; ++i) {
+    const NameKey key = key_of(name);
+    for (size_t i = hash_of(key, name.size());; ++i) {
       const Slot& slot = slots[i & (slots.size() - 1)];
       if (slot.command == nullptr) return nullptr;
-      if (slot.hash == hash && slot.name == name) return slot.command;
+      if (slot.key != key || slot.name.size() != name.size()) continue;
+      if (name.size() <= kShortName || slot.name == to_lower(name)) return slot.command;
     }
   }
 
   // `name` outlives the index.
   void insert(std::string_view name, Command* command) {
     if ((used + 1) * 2 > slots.size()) rebuild(slots.size() * 2);
-    place({hash_bytes(name), name, command});
+    place({key_of(name), name, command});
   }
 
   void erase(std::string_view name) {
@@ -307,7 +356,7 @@ struct CommandTable::Index {
   }
 
   void place(const Slot& fresh) {
-    size_t i = fresh.hash;
+    size_t i = hash_of(fresh.key, fresh.name.size());
     while (slots[i & (slots.size() - 1)].command != nullptr) ++i;
     slots[i & (slots.size() - 1)] = fresh;
     ++used;
@@ -361,12 +410,7 @@ Status CommandTable::rename(std::string_view from, std::string_view to) {
   return {};
 }
 
-Command* CommandTable::find(std::string_view name) {
-  if (name.size() > kShortName) return index_->find(to_lower(name));
-  std::array<char, kShortName> lower;
-  for (size_t i = 0; i < name.size(); ++i) lower[i] = to_lower_ascii(name[i]);
-  return index_->find({lower.data(), name.size()});
-}
+Command* CommandTable::find(std::string_view name) { return index_->find(name); }
 
 Command* CommandTable::resolve(Args args) {
   if (args.empty()) return nullptr;

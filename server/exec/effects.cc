@@ -1,9 +1,10 @@
 #include "server/exec/effects.h"
 
 #include <algorithm>
-#include <cassert>
+#include <string>
 
 #include "server/base/numbers.h"
+#include "server/resp/resp_format.h"
 
 namespace tandem {
 
@@ -11,13 +12,6 @@ namespace {
 
 constexpr std::string_view kMulti = "*1\r\n$5\r\nMULTI\r\n";
 constexpr std::string_view kExec = "*1\r\n$4\r\nEXEC\r\n";
-
-void append_header(std::string* out, char type, uint64_t length) {
-  char digits[kMaxInt64Digits];
-  out->push_back(type);
-  out->append(digits, format_int64(static_cast<int64_t>(length), digits));
-  out->append("\r\n");
-}
 
 }  // namespace
 
@@ -28,30 +22,25 @@ bool EffectStream::wanted() const {
                      [](const EffectSink* sink) { return sink->wants_effects(); });
 }
 
-void EffectStream::begin_unit() { ++depth_; }
-
-void EffectStream::end_unit() {
-  assert(depth_ > 0);
-  if (--depth_ > 0 || unit_effects_ == 0) return;
+void EffectStream::deliver_unit() {
+  std::string select_and_effect;
   std::string_view bytes;
   if (unit_effects_ > 1) {
     pending_.append(kExec);
-    pending_.replace(multi_gap_, kMulti.size(), kMulti);
-    bytes = pending_;
+    bytes = pending_.view();
+  } else if (multi_offset_ == 0) {
+    bytes = pending_.view().substr(kMulti.size());
   } else {
-    // The room for MULTI was not needed: close it from the short side, which holds a SELECT at
-    // most.
-    std::copy_backward(pending_.begin(), pending_.begin() + static_cast<ptrdiff_t>(multi_gap_),
-                       pending_.begin() + static_cast<ptrdiff_t>(multi_gap_ + kMulti.size()));
-    bytes = std::string_view(pending_).substr(kMulti.size());
+    // A single effect behind a SELECT, which is rare: MULTI goes from between them.
+    select_and_effect = pending_.view();
+    select_and_effect.erase(multi_offset_, kMulti.size());
+    bytes = select_and_effect;
   }
   unit_effects_ = 0;
   for (EffectSink* sink : sinks_) {
     if (sink->wants_effects()) sink->on_effects(bytes);
   }
-  constexpr size_t kKept = 64 * 1024;
-  pending_.clear();
-  if (pending_.capacity() > kKept) pending_.shrink_to_fit();
+  pending_.consume(pending_.size());
 }
 
 void EffectStream::add(int db, std::span<const std::string_view> args) {
@@ -66,8 +55,8 @@ void EffectStream::add(int db, std::span<const std::string_view> args) {
     selected_db_ = db;
   }
   if (unit_effects_ == 0) {
-    multi_gap_ = pending_.size();
-    pending_.append(kMulti.size(), '\0');
+    multi_offset_ = pending_.size();
+    pending_.append(kMulti);
   }
   encode(args);
   ++unit_effects_;
@@ -76,12 +65,12 @@ void EffectStream::add(int db, std::span<const std::string_view> args) {
 }
 
 void EffectStream::encode(std::span<const std::string_view> args) {
-  append_header(&pending_, '*', args.size());
-  for (std::string_view arg : args) {
-    append_header(&pending_, '$', arg.size());
-    pending_.append(arg);
-    pending_.append("\r\n");
-  }
+  size_t room = kRespHeaderBytes;
+  for (std::string_view arg : args) room += kRespHeaderBytes + arg.size() + 2;
+  char* const begin = pending_.reserve(room);
+  char* end = write_resp_header(begin, '*', args.size());
+  for (std::string_view arg : args) end = write_resp_bulk(end, arg);
+  pending_.commit(static_cast<size_t>(end - begin));
 }
 
 }  // namespace tandem

@@ -1,10 +1,12 @@
 #pragma once
 
+#include <cassert>
 #include <cstdint>
 #include <span>
-#include <string>
 #include <string_view>
 #include <vector>
+
+#include "server/base/output_buffer.h"
 
 namespace tandem {
 
@@ -27,8 +29,11 @@ class EffectStream {
   void remove_sink(EffectSink* sink);
 
   // Units nest; what was added is handed to the sinks when the outermost one ends.
-  void begin_unit();
-  void end_unit();
+  void begin_unit() { ++depth_; }
+  void end_unit() {
+    assert(depth_ > 0);
+    if (--depth_ == 0 && unit_effects_ > 0) deliver_unit();
+  }
   bool in_unit() const { return depth_ > 0; }
   // Effects added to the unit so far.
   size_t unit_effects() const { return unit_effects_; }
@@ -51,10 +56,11 @@ class EffectStream {
  private:
   bool wanted() const;
   void encode(std::span<const std::string_view> args);
+  void deliver_unit();
 
   std::vector<EffectSink*> sinks_;
-  std::string pending_;   // the open unit, with room for MULTI in front of its first effect
-  size_t multi_gap_ = 0;  // where that room is
+  OutputBuffer pending_;     // the open unit, with MULTI in front of its first effect
+  size_t multi_offset_ = 0;  // where MULTI is: behind a SELECT, if there is one
   size_t unit_effects_ = 0;
   int depth_ = 0;
   int suspended_ = 0;

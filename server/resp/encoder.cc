@@ -3,30 +3,17 @@
 #include <cstring>
 
 #include "server/base/numbers.h"
+#include "server/resp/resp_format.h"
 
 namespace tandem {
 
-namespace {
-// A type byte, a 64-bit number and CRLF.
-constexpr size_t kHeaderBytes = kMaxInt64Digits + 3;
-}  // namespace
-
 void RespEncoder::header(char type, uint64_t length) {
-  char* out = output_->reserve(kHeaderBytes);
-  out[0] = type;
-  size_t end = 1;
-  if (length < 10) {
-    out[end++] = static_cast<char>('0' + length);
-  } else {
-    end += format_int64(static_cast<int64_t>(length), out + 1);
-  }
-  out[end++] = '\r';
-  out[end++] = '\n';
-  output_->commit(end);
+  char* out = output_->reserve(kRespHeaderBytes);
+  output_->commit(static_cast<size_t>(write_resp_header(out, type, length) - out));
 }
 
 void RespEncoder::integer(int64_t value) {
-  char* out = output_->reserve(kHeaderBytes);
+  char* out = output_->reserve(kRespHeaderBytes);
   out[0] = ':';
   size_t end = 1 + format_int64(value, out + 1);
   out[end++] = '\r';
@@ -35,21 +22,8 @@ void RespEncoder::integer(int64_t value) {
 }
 
 void RespEncoder::bulk(std::string_view bytes) {
-  char* out = output_->reserve(kHeaderBytes + bytes.size() + 2);
-  out[0] = '$';
-  size_t end = 1;
-  if (bytes.size() < 10) {
-    out[end++] = static_cast<char>('0' + bytes.size());
-  } else {
-    end += format_int64(static_cast<int64_t>(bytes.size()), out + 1);
-  }
-  out[end++] = '\r';
-  out[end++] = '\n';
-  bytes.copy(out + end, bytes.size());  // an empty view may have no address, which memcpy forbids
-  end += bytes.size();
-  out[end++] = '\r';
-  out[end++] = '\n';
-  output_->commit(end);
+  char* out = output_->reserve(kRespHeaderBytes + bytes.size() + 2);
+  output_->commit(static_cast<size_t>(write_resp_bulk(out, bytes) - out));
 }
 
 void RespEncoder::simple(std::string_view text) {

@@ -30,6 +30,41 @@ TEST_F(ClientTest, LeavesHalfARequestInTheInput) {
   EXPECT_EQ(send(peer, set.substr(30)), "+OK|");
 }
 
+// Requests are parsed ahead of their turn: what the one before them changes must hold for them.
+TEST_F(ClientTest, SplitsOfAPipelineDoNotMatter) {
+  configure("requirepass", "secret");
+  const std::string pipeline =
+      resp("PING") + resp("AUTH secret") + resp("ECHO " + std::string(20000, 'x')) + "SET i 1\r\n" +
+      resp("INCR i") + resp("SELECT 1") + resp("GET i") + resp("MULTI") + resp("SET i 5") +
+      resp("GET i") + resp("EXEC") + resp("HELLO 3") + resp("GET none") + resp("HELLO 2") +
+      resp("CLIENT REPLY SKIP") + resp("PING") + resp("GET i") + resp("RESET") + resp("GET i") +
+      "*1\r\n$x\r\n" + resp("PING");
+  const std::string whole = send(connect(), pipeline);
+  EXPECT_TRUE(whole.starts_with("-NOAUTH Authentication required.|+OK|$20000|")) << whole;
+  EXPECT_TRUE(
+      whole.ends_with("+RESET|-NOAUTH Authentication required.|"
+                      "-ERR Protocol error: invalid bulk length|"))
+      << whole;
+  // HELLO tells the connection's id.
+  const auto without_ids = [](std::string replies) {
+    constexpr std::string_view kId = "$2|id|:";
+    for (size_t at = 0; (at = replies.find(kId, at)) != std::string::npos; at += kId.size()) {
+      replies.erase(at + kId.size(), replies.find('|', at + kId.size()) - at - kId.size());
+    }
+    return replies;
+  };
+  for (size_t piece : {1u, 2u, 3u, 7u, 50u, 333u, 20100u}) {
+    keyspace_.clear();
+    Peer& peer = connect();
+    std::string replies;
+    for (size_t at = 0; at < pipeline.size(); at += piece) {
+      replies += send(peer, std::string_view(pipeline).substr(at, piece));
+    }
+    EXPECT_TRUE(without_ids(replies) == without_ids(whole))
+        << piece << ": " << replies.substr(20050);
+  }
+}
+
 TEST_F(ClientTest, ClosesAfterAProtocolError) {
   Peer& peer = connect();
   EXPECT_EQ(send(peer, "PING\r\n*1\r\n!\r\nPING\r\n"),

@@ -69,7 +69,7 @@ Parsed parse_whole(std::string_view bytes, RequestLimits limits = {}) {
 
 // Byte by byte; a long stream in as many pieces as do not take the test seconds.
 Parsed parse_pieces(std::string_view bytes, RequestLimits limits = {}) {
-  const size_t piece = 1 + bytes.size() / 2000;
+  const size_t piece = 1 + bytes.size() / 300;
   Feeder feeder(limits);
   for (size_t at = 0; at < bytes.size(); at += piece) feeder.feed(bytes.substr(at, piece));
   return feeder.parsed();
