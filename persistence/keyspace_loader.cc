@@ -58,6 +58,7 @@ Status KeyspaceLoader::on_key(const RdbKey& key, RdbValue value) {
   const bool has_expiry = key.expires_at_ms != kNoExpiry;
   if (has_expiry && options_.drop_expired && key.expires_at_ms <= options_.now_ms) {
     ++counts_.keys_expired;
+    if (!position_.id.empty()) dropped_.push_back({key.db, std::string(key.name)});
     return {};
   }
   Database& db = keyspace_->database(key.db);

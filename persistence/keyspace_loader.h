@@ -39,6 +39,13 @@ class KeyspaceLoader final : public RdbTarget {
   Status on_key(const RdbKey& key, RdbValue value) override;
 
   const LoadCounts& counts() const { return counts_; }
+  // Of a snapshot that carries a replication id: the keys that were dropped because their time had
+  // come. Replicas that go on from there still have them.
+  struct DroppedKey {
+    int db = 0;
+    std::string name;
+  };
+  const std::vector<DroppedKey>& dropped() const { return dropped_; }
   const std::vector<std::string>& libraries() const { return libraries_; }
   // Set when the snapshot carried a replication id.
   std::optional<ReplicationPosition> position() const {
@@ -51,6 +58,7 @@ class KeyspaceLoader final : public RdbTarget {
   Keyspace* keyspace_;
   const Options options_;
   LoadCounts counts_;
+  std::vector<DroppedKey> dropped_;
   std::vector<std::string> libraries_;
   ReplicationPosition position_{.stream_db = -1};
 };

@@ -166,9 +166,21 @@ Status Persistence::load_libraries(const std::vector<std::string>& sources) {
 }
 
 Status Persistence::load() {
+  std::vector<KeyspaceLoader::DroppedKey> dropped;
+  {
+    LoadingScope scope(executor_, &loading_);
+    Status status = config_.settings().appendonly ? load_aof() : load_rdb(&dropped);
+    if (!status.ok()) return status;
+  }
+  for (const KeyspaceLoader::DroppedKey& key : dropped) {
+    const std::string_view del[] = {"DEL", key.name};
+    executor_.effects().add(key.db, del);
+  }
+  return {};
+}
+
+Status Persistence::load_aof() {
   const int64_t started_ms = clock_.monotonic_ms();
-  LoadingScope scope(executor_, &loading_);
-  if (!config_.settings().appendonly) return load_rdb();
   if (!aof_->exists() && env_.exists(rdb_path())) {
     log_warning(
         "appendonly is yes and there is no AOF yet: starting with an empty dataset. The "
@@ -189,7 +201,7 @@ Result<RdbEnd> Persistence::read_rdb(RdbTarget* target) {
   return load_rdb_file(env_, rdb_path(), read_options(), target);
 }
 
-Status Persistence::load_rdb() {
+Status Persistence::load_rdb(std::vector<KeyspaceLoader::DroppedKey>* dropped) {
   if (!env_.exists(rdb_path())) return {};
   const int64_t started_ms = clock_.monotonic_ms();
   KeyspaceLoader loader(&executor_.keyspace(), loader_options());
@@ -199,6 +211,7 @@ Status Persistence::load_rdb() {
                                                rdb_path() + ": " + status.error().message);
   }
   if (loader.position()) hooks_.restore_position(*loader.position());
+  *dropped = loader.dropped();
   last_load_ = loader.counts();
   log_notice("Done loading RDB, keys loaded: " + std::to_string(last_load_.keys_loaded) +
              ", keys expired: " + std::to_string(last_load_.keys_expired) +

@@ -170,7 +170,8 @@ class Persistence final {
   void check_save_points();
   void update_misconf();
   void background_save_done(const ChildExit& exit);
-  Status load_rdb();
+  Status load_aof();
+  Status load_rdb(std::vector<KeyspaceLoader::DroppedKey>* dropped);
   Status load_libraries(const std::vector<std::string>& sources);
   Result<RdbEnd> read_rdb(RdbTarget* target);
   KeyspaceLoader::Options loader_options() const;
