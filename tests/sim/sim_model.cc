@@ -244,7 +244,7 @@ std::string ClientModel::apply(Operation* operation, ModelState* state) const {
       return "?";
     case Kind::kLoad:
       state->library = operation->version;
-      return "$" + library_name(client_);
+      return "+" + library_name(client_);
     case Kind::kDelete:
       if (!state->library) return "-ERR Library not found";
       state->library.reset();
@@ -285,7 +285,10 @@ void ClientModel::answered(const std::string& reply, int64_t now_us) {
     ledger_.take(operation.position, operation.position_above);
   }
   operation.known_us = now_us;
-  operation.acknowledged = true;
+  // While it refuses writes a server tells what it has, be it durable or not.
+  operation.acknowledged = operation.kind != Operation::Kind::kRead &&
+                           operation.kind != Operation::Kind::kOther &&
+                           operation.requests.back()[0] != "GET" && !reply.starts_with("-");
   const std::string due = apply(&operation, &state_);
   if (due.find('?') == std::string::npos && due != reply) {
     throw SimViolation{"client " + std::to_string(client_) + " got the reply " + shortened(reply) +

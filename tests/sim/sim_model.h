@@ -70,8 +70,8 @@ struct Operation {
   uint64_t position = 0;        // 0: not known
   uint64_t position_above = 0;  // the highest one known when it was sent
   int64_t sent_us = 0;
-  int64_t known_us = 0;  // when the client knew that it had been run
-  bool acknowledged = false;
+  int64_t known_us = 0;       // when the client knew that it had been run
+  bool acknowledged = false;  // it writes, and its success was replied
 };
 
 // "c0:" and what begins with it belongs to client 0.

@@ -151,6 +151,10 @@ void SimScenario::quiet() {
   while (!in_sync()) {
     if (world_.now_us() > until_us) throw SimViolation{why_not_quiet()};
     world_.run_for_ms(kLookEveryMs);
+    // After a failed save point it refuses writes, and replicas, until somebody saves.
+    if (primary_->up() && !primary_->server().executor().state().misconf.empty()) {
+      ask(*primary_, {"SAVE"});
+    }
   }
   check_same();
 }

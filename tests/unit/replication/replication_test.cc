@@ -261,6 +261,21 @@ TEST_F(ReplicationTest, ARestartedPrimaryTakesItsReplicasBack) {
   EXPECT_NE(replica_->keyspace.database(0).peek("b"), nullptr);
 }
 
+TEST_F(ReplicationTest, KeysThatExpireWhileThePrimaryIsDownGoFromItsReplicasToo) {
+  start_pair();
+  TestClient on_primary(&world_, "p");
+  on_primary.ask({"SELECT", "3"});
+  on_primary.ask({"SET", "k", "v", "PX", "1000"});
+  ASSERT_TRUE(synced());
+  ASSERT_TRUE(primary_->persistence.save().ok());
+  primary_.reset();
+  world_.run_for(1500);
+  primary_ = start("p", &primary_disk_);
+  ASSERT_TRUE(synced());
+  EXPECT_EQ(primary_->info().stats.sync_full, 0u);
+  EXPECT_EQ(replica_->keyspace.database(3).size(), 0u);
+}
+
 TEST_F(ReplicationTest, AReplicaHidesExpiredKeysUntilItsPrimaryDeletesThem) {
   start_pair();
   ASSERT_TRUE(synced());
