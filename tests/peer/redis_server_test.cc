@@ -175,7 +175,8 @@ TEST_F(FilesOfRedis, Snapshot) {
 }
 
 TEST_F(FilesOfRedis, AppendOnlyDirectory) {
-  ServerProcess redis({"--appendonly", "yes"}, kRedisServer);
+  // Otherwise redis may put a write off while it syncs, and the copy would lack it.
+  ServerProcess redis({"--appendonly", "yes", "--appendfsync", "always"}, kRedisServer);
   populate(redis);
   EXPECT_EQ(redis.run("BGREWRITEAOF"), "Background append only file rewriting started");
   ASSERT_TRUE(eventually([&] {
