@@ -61,6 +61,7 @@ size_t Client::on_input(std::string_view input) {
   while (more && consumed < input.size() && !blocked_ && !closing_) {
     if (redirected_ != nullptr) {
       parser_.forget();
+      executor_->forget_next();
       return count_input(consumed) + redirected_->on_input(input.substr(consumed));
     }
     if (!parsed) outcome = parse(input.substr(consumed));
@@ -99,6 +100,7 @@ size_t Client::on_input(std::string_view input) {
         break;
     }
   }
+  executor_->forget_next();
   if (parsed && outcome == RequestParser::Outcome::kError) parser_.forget();
   if (!closing_ && !input_within_limit(input.size() - consumed)) close_now();
   return count_input(consumed);
@@ -140,9 +142,10 @@ size_t Client::count_input(size_t consumed) {
 
 // False when the request has to wait and be presented again.
 bool Client::handle_request(Args args) {
-  const size_t output_before = link_->output().size();
+  const OutputBuffer& output = encoder_->output();
+  const size_t output_before = output.size();
   const bool done = executor_->execute_in_batch(*this, args);
-  const size_t output_after = link_->output().size();
+  const size_t output_after = output.size();
   // Less than before when others were served, and this output sent, while the request ran.
   if (output_after > output_before) {
     bytes_out += output_after - output_before;

@@ -321,12 +321,13 @@ struct CommandTable::Index {
     return hash >> 32;
   }
 
-  Index() : slots(64) {}
+  Index() : slots(64), mask(63) {}
 
   Command* find(std::string_view name) const {
     const NameKey key = key_of(name);
+    const Slot* const first = slots.data();
     for (size_t i = hash_of(key, name.size());; ++i) {
-      const Slot& slot = slots[i & (slots.size() - 1)];
+      const Slot& slot = first[i & mask];
       if (slot.command == nullptr) return nullptr;
       if (slot.key != key || slot.name.size() != name.size()) continue;
       if (name.size() <= kShortName || slot.name == to_lower(name)) return slot.command;
@@ -349,6 +350,7 @@ struct CommandTable::Index {
   void rebuild(size_t size) {
     std::vector<Slot> old(size);
     old.swap(slots);
+    mask = size - 1;
     used = 0;
     for (const Slot& slot : old) {
       if (slot.command != nullptr) place(slot);
@@ -363,6 +365,7 @@ struct CommandTable::Index {
   }
 
   std::vector<Slot> slots;  // a power of two, at most half full
+  size_t mask;
   size_t used = 0;
   std::deque<std::string> renamed;  // owns the names that are not a Command's own
 };
@@ -413,8 +416,10 @@ Status CommandTable::rename(std::string_view from, std::string_view to) {
 Command* CommandTable::find(std::string_view name) { return index_->find(name); }
 
 Command* CommandTable::resolve(Args args) {
-  if (args.empty()) return nullptr;
-  Command* command = find(args[0]);
+  return args.empty() ? nullptr : resolve(find(args[0]), args);
+}
+
+Command* CommandTable::resolve(Command* command, Args args) {
   if (command == nullptr || command->subcommands.empty() || args.size() < 2) return command;
   for (const auto& subcommand : command->subcommands) {
     if (equals_ignore_case(subcommand->last_name, args[1])) return subcommand.get();

@@ -142,6 +142,8 @@ class CommandTable {
   // The command a request runs: the subcommand when its container has one of that name, else the
   // command itself (whose handler is then null for an unknown subcommand).
   Command* resolve(Args args);
+  // The same when find(args[0]) is known.
+  Command* resolve(Command* command, Args args);
   const std::vector<std::unique_ptr<Command>>& commands() const { return commands_; }
   void reset_stats();
 

@@ -112,6 +112,8 @@ class Executor final : public KeyspaceObserver, public ErrorListener {
   // Starts loading what a coming request will look up: the bucket of its first key and then, once
   // it is the next to run, the entries that bucket names. Only ever a matter of speed.
   void prefetch_bucket(const Client& client, Args args);
+  // The coming request is not the next to run after all, or its bytes go away.
+  void forget_next() { next_name_ = {}; }
   void prefetch_entry(const Client& client);
   const RequestLimits& request_limits() const { return request_limits_; }
   // Closes the client when its output has passed client-output-buffer-limit.
@@ -189,6 +191,8 @@ class Executor final : public KeyspaceObserver, public ErrorListener {
   const Call* current_call_ = nullptr;
   RequestLimits request_limits_;
   // Of the request that prefetch_bucket() has seen last.
+  std::string_view next_name_;  // where the request's name is, not only what
+  Command* next_command_ = nullptr;
   uint64_t prefetched_hash_ = 0;
   bool prefetched_ = false;
   uint64_t last_tick_ = 0;  // when the last call ended

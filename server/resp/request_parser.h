@@ -56,6 +56,7 @@ class RequestParser {
   Header read_header(std::string_view input, int64_t* value);
   Outcome parse_array(std::string_view input, const RequestLimits& limits);
   Outcome begin_array(std::string_view input, const RequestLimits& limits);
+  void take_short_bulks(std::string_view input);
   Outcome parse_bulks(std::string_view input, const RequestLimits& limits);
   Outcome bulk_header_failed(Header what, std::string_view input);
   Outcome parse_inline(std::string_view input);

@@ -65,6 +65,22 @@ TEST_F(ClientTest, SplitsOfAPipelineDoNotMatter) {
   }
 }
 
+// The loop reads into one buffer for all: what was looked up of a request that could not run must
+// not be taken for another one's at the same place.
+TEST_F(ClientTest, ARequestLookedUpAheadIsNotAnothers) {
+  Peer& admin = connect();
+  Peer& first = connect();
+  Peer& second = connect();
+  run(admin, "CLIENT PAUSE 1000 WRITE");
+  std::string buffer = resp("SET a b") + resp("GET a");
+  first.client->on_input(buffer);
+  EXPECT_TRUE(first.client->blocked());
+  buffer.replace(buffer.find("GET"), 3, "TTL");
+  buffer.replace(buffer.find("SET"), 3, "GET");
+  second.client->on_input(buffer);
+  EXPECT_EQ(take_output(second), "-ERR wrong number of arguments for 'get' command|:-2|");
+}
+
 TEST_F(ClientTest, ClosesAfterAProtocolError) {
   Peer& peer = connect();
   EXPECT_EQ(send(peer, "PING\r\n*1\r\n!\r\nPING\r\n"),
