@@ -110,7 +110,7 @@ void Server::cron() {
   update_memory_peak();
   traffic_.sample(world_.clock.monotonic_us(), traffic_totals());
   persistence_.cron();
-  close_idle_clients();
+  close_clients_past_limits();
   DispatchState& state = executor_.state();
   if (state.paused_until_ms != 0 && world_.clock.monotonic_ms() >= state.paused_until_ms) {
     state.paused_until_ms = 0;
@@ -149,11 +149,14 @@ void Server::expire_keys() {
   if (more) expire_timer_ = world_.loop.after(1, [this] { expire_keys(); });
 }
 
-void Server::close_idle_clients() {
+// Clients that have been idle for too long, and those whose output stays above the soft limit
+// without another request that would notice it.
+void Server::close_clients_past_limits() {
   const int64_t timeout_ms = config_.settings().timeout * 1000;
-  if (timeout_ms <= 0) return;
   for (const auto& [id, client] : executor_.clients()) {
-    if (client->kind != ClientKind::kNormal || client->blocked()) continue;
+    if (client->closing() || client->link() == nullptr) continue;
+    executor_.check_output_limit(*client);
+    if (timeout_ms <= 0 || client->kind != ClientKind::kNormal || client->blocked()) continue;
     if (keyspace_.now_ms() - client->last_interaction_ms > timeout_ms) client->close_now();
   }
 }

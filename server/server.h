@@ -68,7 +68,7 @@ class Server final : public ServerControl {
   void cron();
   TrafficTotals traffic_totals() const;
   void expire_keys();
-  void close_idle_clients();
+  void close_clients_past_limits();
 
   Config& config_;
   World world_;

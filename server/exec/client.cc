@@ -58,10 +58,10 @@ size_t Client::on_input(std::string_view input) {
   bool more = true;
   bool parsed = false;  // `outcome` is what stands at `consumed`
   RequestParser::Outcome outcome{};
+  Command* ahead = nullptr;  // what that request's name was found to mean
   while (more && consumed < input.size() && !blocked_ && !closing_) {
     if (redirected_ != nullptr) {
       parser_.forget();
-      executor_->forget_next();
       return count_input(consumed) + redirected_->on_input(input.substr(consumed));
     }
     if (!parsed) outcome = parse(input.substr(consumed));
@@ -72,19 +72,20 @@ size_t Client::on_input(std::string_view input) {
         const std::string_view rest = input.substr(consumed + length);
         // A request held back by CLIENT PAUSE stays in the input and is parsed again.
         bool done;
+        Command* const command = std::exchange(ahead, nullptr);
         if (can_look_ahead(input[consumed], rest)) {
           // While this request's key is on its way into the cache, the next one is parsed.
           parser_.swap_args(args_);
           executor_->prefetch_entry(*this);
           outcome = parse(rest);
           if (outcome == RequestParser::Outcome::kRequest) {
-            executor_->prefetch_bucket(*this, parser_.args());
+            ahead = executor_->prefetch_bucket(*this, parser_.args());
           }
-          done = handle_request(args_);
+          done = handle_request(args_, command);
           parsed = done;
           if (!done) parser_.forget();
         } else {
-          done = handle_request(parser_.args());
+          done = handle_request(parser_.args(), command);
         }
         if (done) consumed += length;
         break;
@@ -100,7 +101,6 @@ size_t Client::on_input(std::string_view input) {
         break;
     }
   }
-  executor_->forget_next();
   if (parsed && outcome == RequestParser::Outcome::kError) parser_.forget();
   if (!closing_ && !input_within_limit(input.size() - consumed)) close_now();
   return count_input(consumed);
@@ -141,10 +141,10 @@ size_t Client::count_input(size_t consumed) {
 }
 
 // False when the request has to wait and be presented again.
-bool Client::handle_request(Args args) {
+bool Client::handle_request(Args args, Command* found) {
   const OutputBuffer& output = encoder_->output();
   const size_t output_before = output.size();
-  const bool done = executor_->execute_in_batch(*this, args);
+  const bool done = executor_->execute_in_batch(*this, args, found);
   const size_t output_after = output.size();
   // Less than before when others were served, and this output sent, while the request ran.
   if (output_after > output_before) {

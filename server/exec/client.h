@@ -111,7 +111,7 @@ class Client final : public LinkHandler {
  private:
   RequestParser::Outcome parse(std::string_view input);
   bool can_look_ahead(char first, std::string_view rest) const;
-  bool handle_request(Args args);
+  bool handle_request(Args args, Command* found);
   void refuse_input();
   bool input_within_limit(size_t pending);
   size_t count_input(size_t consumed);

@@ -83,7 +83,6 @@ void Executor::begin_batch() {
   // Inside a call the time is frozen.
   if (call_depth_ == 0) refresh_time();
   const Settings& settings = config_.settings();
-  forget_next();
   request_limits_.max_bulk_bytes = settings.proto_max_bulk_len;
   if (settings.maxmemory > 0 || state_.over_memory_limit) check_memory_limit();
 }
@@ -100,10 +99,9 @@ bool Executor::execute(Client& client, Args args) {
   return execute_in_batch(client, args);
 }
 
-bool Executor::execute_in_batch(Client& client, Args args) {
+bool Executor::execute_in_batch(Client& client, Args args, Command* found) {
   client.last_interaction_ms = keyspace_.now_ms();
-  const bool looked_up = args[0].data() == next_name_.data() && args[0].size() == next_name_.size();
-  Command* command = looked_up ? commands_.resolve(next_command_, args) : commands_.resolve(args);
+  Command* command = found != nullptr ? commands_.resolve(found, args) : commands_.resolve(args);
   if (command == nullptr) {
     if (refuse_attack(client, args[0])) return true;
     reject(client, nullptr, unknown_command(args));
@@ -142,15 +140,14 @@ bool Executor::execute_in_batch(Client& client, Args args) {
   return true;
 }
 
-void Executor::prefetch_bucket(const Client& client, Args args) {
+Command* Executor::prefetch_bucket(const Client& client, Args args) {
   Command* command = commands_.find(args[0]);
-  next_name_ = args[0];
-  next_command_ = command;
   const size_t key = command != nullptr ? command->likely_key : 0;
   prefetched_ = key != 0 && key < args.size();
-  if (!prefetched_) return;
+  if (!prefetched_) return command;
   prefetched_hash_ = hash_bytes(args[key]);
   keyspace_.database(client.db).prefetch_bucket(prefetched_hash_);
+  return command;
 }
 
 void Executor::prefetch_entry(const Client& client) {

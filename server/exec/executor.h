@@ -108,12 +108,12 @@ class Executor final : public KeyspaceObserver, public ErrorListener {
   bool execute(Client& client, Args args);
   // The same for requests that arrived together: the clock is read for the batch, not for each.
   void begin_batch();
-  bool execute_in_batch(Client& client, Args args);
+  bool execute_in_batch(Client& client, Args args, Command* found = nullptr);
   // Starts loading what a coming request will look up: the bucket of its first key and then, once
   // it is the next to run, the entries that bucket names. Only ever a matter of speed.
-  void prefetch_bucket(const Client& client, Args args);
-  // The coming request is not the next to run after all, or its bytes go away.
-  void forget_next() { next_name_ = {}; }
+  // Returns the command of that name, which execute_in_batch() then need not look up; null when
+  // there is none.
+  Command* prefetch_bucket(const Client& client, Args args);
   void prefetch_entry(const Client& client);
   const RequestLimits& request_limits() const { return request_limits_; }
   // Closes the client when its output has passed client-output-buffer-limit.
@@ -191,8 +191,6 @@ class Executor final : public KeyspaceObserver, public ErrorListener {
   const Call* current_call_ = nullptr;
   RequestLimits request_limits_;
   // Of the request that prefetch_bucket() has seen last.
-  std::string_view next_name_;  // where the request's name is, not only what
-  Command* next_command_ = nullptr;
   uint64_t prefetched_hash_ = 0;
   bool prefetched_ = false;
   uint64_t last_tick_ = 0;  // when the last call ended
