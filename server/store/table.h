@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "server/base/hash.h"
+#include "server/base/prefetch.h"
 #include "server/base/random.h"
 
 #if defined(__SSE2__)
@@ -154,7 +155,7 @@ class Table {
 
   // Starts loading the bucket of `hash` into the cache.
   void prefetch(uint64_t hash) const {
-    if (bucket_count_ > 0) __builtin_prefetch(bucket_of(hash));
+    if (bucket_count_ > 0) tandem::prefetch(bucket_of(hash));
   }
 
   // Starts loading the elements of that bucket whose tags match.
@@ -163,8 +164,8 @@ class Table {
     const Bucket* bucket = bucket_of(hash);
     for (unsigned matches = bucket->matches(tag_of(hash)); matches != 0; matches &= matches - 1) {
       const char* element = reinterpret_cast<const char*>(bucket->slots[__builtin_ctz(matches)]);
-      __builtin_prefetch(element);
-      __builtin_prefetch(element + 64);
+      tandem::prefetch(element);
+      tandem::prefetch(element + 64);
     }
   }
 
@@ -325,7 +326,7 @@ class Table {
     const uint64_t bit = uint64_t{1} << level_;
     for (const Bucket* b = bucket_at(from_index); b != nullptr; b = b->next()) {
       for (unsigned used = b->used_slots(); used != 0; used &= used - 1) {
-        __builtin_prefetch(b->slots[__builtin_ctz(used)]);
+        tandem::prefetch(b->slots[__builtin_ctz(used)]);
       }
     }
     Bucket* to = add_bucket();
