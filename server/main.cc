@@ -43,9 +43,9 @@ constexpr std::string_view kUsage =
 constexpr rlim_t kOwnFiles = 32;  // descriptors that are not clients
 
 int fail(const std::string& message) {
-  log_warning(message);
   // Who starts the server at a terminal does not look into a log file first.
-  if (*log_path() != '\0') std::cerr << "tandem-server: " << message << "\n";
+  if (*log_path() != '\0') log_warning(message);
+  std::cerr << "tandem-server: " << message << "\n";
   return 1;
 }
 
