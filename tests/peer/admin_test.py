@@ -75,7 +75,7 @@ client nonsense
 client
 
 config get hz
-config get hz maxmemory-policy
+config get hz
 config get nosuch
 config get hash-max-ziplist-entries
 config get
