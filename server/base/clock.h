@@ -20,7 +20,8 @@ class Clock {
 // The machine's clocks. The object lives as long as the process.
 Clock& system_clock();
 
-// A cheap tick counter for statistics (nanoseconds of CPU time to read); ticks_per_us() says how fast it runs.
+// A cheap tick counter for statistics (nanoseconds of CPU time to read); ticks_per_us() says how
+// fast it runs.
 uint64_t tick_count();
 uint64_t ticks_per_us();
 

@@ -23,9 +23,11 @@ struct CommandRow;
 class ServerControl {
  public:
   virtual ~ServerControl() = default;
-  // INFO's text for these section names ("default", "all", "everything" and single ones, any case; none: default).
+  // INFO's text for these section names ("default", "all", "everything" and single ones, any case;
+  // none: default).
   virtual std::string info(std::span<const std::string_view> sections) = 0;
-  // Starts a shutdown: saves unless told not to, then leaves the loop. An error means that it cannot shut down now.
+  // Starts a shutdown: saves unless told not to, then leaves the loop. An error means that it
+  // cannot shut down now.
   struct ShutdownOptions {
     bool save = false, no_save = false, now = false, force = false;
   };
@@ -37,7 +39,8 @@ class ServerControl {
   virtual int64_t started_ms() const = 0;
 };
 
-// Everything a command handler can reach; built once by the composition root, which owns what it points to.
+// Everything a command handler can reach; built once by the composition root, which owns what it
+// points to.
 struct Services {
   Config* config = nullptr;
   Env* env = nullptr;
