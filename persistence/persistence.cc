@@ -148,11 +148,7 @@ SnapshotOptions Persistence::snapshot_options() const {
 
 RdbReadOptions Persistence::read_options() const {
   const Settings& settings = config_.settings();
-  return {
-      .verify_checksum = settings.rdbchecksum,
-      .limits = {
-          .hash = {.max_listpack_entries = static_cast<size_t>(settings.hash_max_listpack_entries),
-                   .max_listpack_value = static_cast<size_t>(settings.hash_max_listpack_value)}}};
+  return {.verify_checksum = settings.rdbchecksum, .limits = encoding_limits(settings)};
 }
 
 KeyspaceLoader::Options Persistence::loader_options() const {

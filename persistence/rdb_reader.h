@@ -1,24 +1,17 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <variant>
 
 #include "persistence/rdb_format.h"
-#include "persistence/rdb_strings.h"
+#include "persistence/value_codec.h"
 #include "server/base/byte_stream.h"
 #include "server/base/result.h"
 #include "server/store/entry.h"
-#include "server/store/hash_value.h"
-#include "server/store/value.h"
 
 namespace tandem {
-
-// A decoded value: a string, a string that is an integer, or a value of another type.
-using RdbValue = std::variant<std::string, int64_t, std::unique_ptr<Value>>;
 
 struct RdbKey {
   int db = 0;
@@ -39,11 +32,6 @@ class RdbTarget {
   virtual Status on_key(const RdbKey& key, RdbValue value) = 0;
 };
 
-// The configured sizes up to which loaded collections stay packed.
-struct EncodingLimits {
-  HashLimits hash;
-};
-
 struct RdbReadOptions {
   bool verify_checksum = true;  // rdbchecksum
   EncodingLimits limits;
@@ -58,13 +46,5 @@ struct RdbEnd {
 // or value type this server does not read; kCorrupt for anything else that is wrong, with the
 // offset. What was delivered to the target before an error stays with it.
 Result<RdbEnd> read_snapshot(ByteSource* source, const RdbReadOptions& options, RdbTarget* target);
-
-// One value of the given type, as in a snapshot behind its key and in a DUMP payload. `key` is for
-// messages.
-Result<RdbValue> read_rdb_value(RdbDecoder& in, uint8_t type, std::string_view key,
-                                const EncodingLimits& limits);
-
-// "list", "hash (listpack)", …; "unknown" for a number without meaning.
-std::string_view rdb_type_name(uint8_t type);
 
 }  // namespace tandem

@@ -1,12 +1,11 @@
 #include "persistence/rdb_writer.h"
 
 #include <array>
-#include <cassert>
 #include <cstdio>
 
+#include "persistence/value_codec.h"
 #include "server/base/numbers.h"
 #include "server/base/version.h"
-#include "server/store/hash_value.h"
 
 namespace tandem {
 
@@ -87,48 +86,22 @@ void write_databases(RdbEncoder& out, const SnapshotSource& source, int version)
   }
 }
 
-void write_hash(RdbEncoder& out, const HashValue& hash) {
-  if (const Listpack* listpack = hash.listpack()) {
-    out.string(listpack->bytes());
-    return;
-  }
-  out.length(hash.size());
-  hash.for_each([&](std::string_view field, std::string_view value) {
-    out.string(field);
-    out.string(value);
-  });
-}
-
 }  // namespace
 
-uint8_t rdb_type_of(const Entry& entry, int) {
-  switch (entry.type()) {
-    case ValueType::kString:
-      return rdb::kString;
-    case ValueType::kHash:
-      return static_cast<const HashValue*>(entry.value())->listpack() != nullptr
-                 ? rdb::kHashListpack
-                 : rdb::kHash;
-    default:
-      break;
-  }
-  assert(!"a value type the snapshot writer does not know");
-  std::abort();
+uint8_t rdb_type_of(const Entry& entry, int version) {
+  if (entry.type() == ValueType::kString) return rdb::kString;
+  return codec_of(entry.type()).rdb_type(*entry.value(), version);
 }
 
-void write_rdb_value(RdbEncoder& out, const Entry& entry, int) {
-  switch (entry.type()) {
-    case ValueType::kString: {
-      if (entry.is_integer()) return out.integer_string(entry.integer());
-      std::array<char, kMaxInt64Digits> scratch;
-      return out.string(entry.string(scratch.data()));
-    }
-    case ValueType::kHash:
-      return write_hash(out, *static_cast<const HashValue*>(entry.value()));
-    default:
-      break;
+void write_rdb_value(RdbEncoder& out, const Entry& entry, int version) {
+  if (entry.type() != ValueType::kString) {
+    codec_of(entry.type()).write(out, *entry.value(), version);
+  } else if (entry.is_integer()) {
+    out.integer_string(entry.integer());
+  } else {
+    std::array<char, kMaxInt64Digits> scratch;
+    out.string(entry.string(scratch.data()));
   }
-  assert(!"a value type the snapshot writer does not know");
 }
 
 Status write_snapshot(ByteSink* sink, const SnapshotSource& source,

@@ -60,11 +60,7 @@ bool check_string_length(Call& call, uint64_t length, uint64_t more) {
   return false;
 }
 
-HashLimits hash_limits(const Call& call) {
-  const Settings& settings = call.executor.config().settings();
-  return {.max_listpack_entries = static_cast<size_t>(settings.hash_max_listpack_entries),
-          .max_listpack_value = static_cast<size_t>(settings.hash_max_listpack_value)};
-}
+HashLimits hash_limits(const Call& call) { return hash_limits(call.executor.config().settings()); }
 
 bool ScanOptions::matches(std::string_view text) const {
   if (match.data() == nullptr) return true;

@@ -10,6 +10,7 @@
 #include "server/base/numbers.h"
 #include "server/base/strings.h"
 #include "server/commands/arguments.h"
+#include "server/exec/executor.h"
 
 namespace tandem {
 namespace {
@@ -77,7 +78,7 @@ std::optional<RdbValue> decode_payload(Call& call) {
     call.reply.error("ERR " + value.error().message);
     return std::nullopt;
   }
-  auto decoded = decode_value_payload(payload, {.hash = hash_limits(call)});
+  auto decoded = decode_value_payload(payload, encoding_limits(call.executor.config().settings()));
   if (!decoded.ok()) {
     call.reply.error("ERR Bad data format");
     return std::nullopt;

@@ -22,6 +22,10 @@ void Call::emit(std::span<const std::string_view> effect) {
   executor.effects().add(client.db, effect);
 }
 
+void Call::notify(KeyspaceEvent event_class, std::string_view event, std::string_view key) {
+  executor.notify(client.db, event_class, event, key);
+}
+
 void Call::wrong_arg_count() {
   reply.error("ERR wrong number of arguments for '" + command.name + "' command");
 }

@@ -4,6 +4,7 @@
 #include <initializer_list>
 #include <string_view>
 
+#include "server/base/settings.h"
 #include "server/exec/client.h"
 #include "server/exec/command.h"
 #include "server/exec/effects.h"
@@ -47,6 +48,10 @@ class Call {
   // Emits nothing for the command itself (its inner calls have emitted theirs, or nothing needs to
   // travel).
   void emit_nothing() { custom_effect_ = true; }
+
+  // Tells subscribers of keyspace events, when notify-keyspace-events asks for this class:
+  // notify(kEventHash, "hset", key). After the change, and before the reply.
+  void notify(KeyspaceEvent event_class, std::string_view event, std::string_view key);
 
   // Shorthands for common refusals.
   void wrong_type() {

@@ -331,6 +331,8 @@ void Executor::key_expired(int db, std::string_view key) {
   ++dirty_;
 }
 
+void Executor::publish_event(int, KeyspaceEvent, std::string_view, std::string_view) {}
+
 void Executor::database_replacing(int db) {
   if (watched_->empty()) return;
   // Keys whose time has come leave first, also those that will change places with a watched key:

@@ -143,6 +143,13 @@ class Executor final : public KeyspaceObserver, public ErrorListener {
   int call_depth() const { return call_depth_; }
   void refresh_time();
 
+  // Tells subscribers of a keyspace event, when notify-keyspace-events asks for its class.
+  void notify(int db, KeyspaceEvent event_class, std::string_view event, std::string_view key) {
+    if ((config_.settings().notify_keyspace_events & event_class) != 0) {
+      publish_event(db, event_class, event, key);
+    }
+  }
+
   // Lets the loop serve other clients while a function runs too long (set by the network; may be
   // empty).
   std::function<void()> serve_while_busy;
@@ -173,6 +180,8 @@ class Executor final : public KeyspaceObserver, public ErrorListener {
   std::string write_refusal() const;
   bool refuse_attack(Client& client, std::string_view name);
   void check_memory_limit();
+  void publish_event(int db, KeyspaceEvent event_class, std::string_view event,
+                     std::string_view key);
   void reject(Client& client, Command* command, std::string_view error);
   void queue(Client& client, Command& command, Args args);
   bool must_wait_for_pause(const Client& client, const Command& command) const;

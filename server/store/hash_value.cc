@@ -21,6 +21,11 @@ Error odd_entries() { return make_error(ErrorKind::kCorrupt, "hash: the last fie
 
 }  // namespace
 
+HashLimits hash_limits(const Settings& settings) {
+  return {.max_listpack_entries = static_cast<size_t>(settings.hash_max_listpack_entries),
+          .max_listpack_value = static_cast<size_t>(settings.hash_max_listpack_value)};
+}
+
 HashValue::~HashValue() {
   if (table_) table_->for_each([](HashField* field) { HashField::destroy(field); });
 }

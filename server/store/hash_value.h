@@ -10,6 +10,7 @@
 
 #include "server/base/random.h"
 #include "server/base/result.h"
+#include "server/base/settings.h"
 #include "server/store/hash_field.h"
 #include "server/store/listpack.h"
 #include "server/store/table.h"
@@ -22,6 +23,8 @@ struct HashLimits {
   size_t max_listpack_entries = 512;  // fields
   size_t max_listpack_value = 64;     // bytes of a field or a value
 };
+
+HashLimits hash_limits(const Settings& settings);
 
 // The value of a hash key: fields with values. A small one is a listpack of field, value, field,
 // value …; past the limits it becomes a table, and stays one.

@@ -1,0 +1,99 @@
+#include "persistence/value_codec.h"
+
+#include <cassert>
+#include <cstdlib>
+#include <utility>
+
+#include "persistence/rdb_format.h"
+#include "server/base/strings.h"
+
+namespace tandem {
+
+namespace {
+
+struct TypeRow {
+  std::string_view name;
+  const ValueCodec* codec = nullptr;  // a type without one is refused by name
+};
+
+// Indexed by RDB type.
+constexpr TypeRow kTypes[] = {
+    {"string"},
+    {"list"},
+    {"set"},
+    {"sorted set"},
+    {"hash", &kHashCodec},
+    {"sorted set (binary scores)"},
+    {"module value"},
+    {"module value"},
+    {},
+    {"hash (zipmap)", &kHashCodec},
+    {"list (ziplist)"},
+    {"set (intset)"},
+    {"sorted set (ziplist)"},
+    {"hash (ziplist)", &kHashCodec},
+    {"list (quicklist)"},
+    {"stream"},
+    {"hash (listpack)", &kHashCodec},
+    {"sorted set (listpack)"},
+    {"list (quicklist of listpacks)"},
+    {"stream"},
+    {"set (listpack)"},
+    {"stream"},
+    {"hash with field expiry"},
+};
+static_assert(std::size(kTypes) == rdb::kLastType + 1);
+
+Result<RdbValue> read_string(RdbDecoder& in) {
+  std::string text;
+  int64_t integer = 0;
+  bool is_integer = false;
+  Status status = in.string_or_integer(&text, &integer, &is_integer, "a string");
+  if (!status.ok()) return status.error();
+  if (is_integer) return RdbValue(integer);
+  return RdbValue(std::move(text));
+}
+
+}  // namespace
+
+EncodingLimits encoding_limits(const Settings& settings) { return {.hash = hash_limits(settings)}; }
+
+const ValueCodec& codec_of(ValueType type) {
+  switch (type) {
+    case ValueType::kHash:
+      return kHashCodec;
+    default:
+      break;
+  }
+  // Types come with their way into files; one without is a programming error that must not end as
+  // a file with keys missing.
+  assert(!"a value type that cannot be written");
+  std::abort();
+}
+
+Error empty_collection(const RdbDecoder& in, std::string_view key, uint64_t at) {
+  return in.corrupt("the collection at key " + quote(key) + " is empty", at);
+}
+
+std::string_view rdb_type_name(uint8_t type) {
+  if (type > rdb::kLastType || kTypes[type].name.empty()) return "unknown";
+  return kTypes[type].name;
+}
+
+Result<RdbValue> read_rdb_value(RdbDecoder& in, uint8_t type, std::string_view key,
+                                const EncodingLimits& limits) {
+  if (type > rdb::kLastType || kTypes[type].name.empty()) {
+    return make_error(ErrorKind::kCorrupt,
+                      "unknown value type " + std::to_string(type) + " at key " + quote(key));
+  }
+  if (type == rdb::kString) return read_string(in);
+  const TypeRow& row = kTypes[type];
+  if (row.codec == nullptr) {
+    return make_error(ErrorKind::kUnsupported,
+                      "type " + std::to_string(type) + " (" + std::string(row.name) + ") of key " +
+                          quote(key) + " is not supported by this server yet");
+  }
+  return row.codec->read(in, type, key, limits);
+}
+
+}  // namespace tandem
