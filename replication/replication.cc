@@ -6,6 +6,7 @@
 #include "replication/primary_connection.h"
 #include "replication/request.h"
 #include "server/base/log.h"
+#include "server/exec/blocked_clients.h"
 
 namespace tandem {
 
@@ -94,9 +95,11 @@ bool Replication::follow(const std::string& host, int port) {
         "Before turning into a replica, using my own master parameters to synthesize a cached "
         "master: I may be able to synchronize with the new master with just a partial transfer.");
     primary_->set_stream_db(std::max(executor_.effects().selected_db(), 0));
-    waiting_.refuse_all(
+    constexpr std::string_view kRoleChanged =
         "UNBLOCKED force unblock from blocking operation, instance state changed (master -> "
-        "replica?)");
+        "replica?)";
+    waiting_.refuse_all(kRoleChanged);
+    executor_.blocked().refuse_all(kRoleChanged);
   }
   primary_->start();
   update_good_replicas();

@@ -16,7 +16,7 @@ void WaitingClients::add(Client& client, uint64_t offset, int64_t replicas, int6
         loop_.after(static_cast<uint64_t>(timeout_ms), [this, id = client.id] { timed_out(id); });
   }
   waiting_.push_back({client.id, offset, replicas, timer});
-  client.block();
+  client.block(this);
 }
 
 void WaitingClients::acknowledged() {
@@ -31,23 +31,31 @@ void WaitingClients::acknowledged() {
   for (const Waiting& waiting : done) answer(waiting);
 }
 
-void WaitingClients::timed_out(uint64_t client_id) {
+void WaitingClients::timed_out(uint64_t client_id) { finish(client_id, {}); }
+
+void WaitingClients::unblock(Client& client, std::string_view error) { finish(client.id, error); }
+
+void WaitingClients::finish(uint64_t client_id, std::string_view error) {
   const auto found =
       std::find_if(waiting_.begin(), waiting_.end(),
                    [client_id](const Waiting& waiting) { return waiting.client_id == client_id; });
   if (found == waiting_.end()) return;
-  Waiting waiting = *found;
-  waiting.timer = 0;
+  const Waiting waiting = *found;
   waiting_.erase(found);
-  answer(waiting);
+  answer(waiting, error);
 }
 
-void WaitingClients::answer(const Waiting& waiting) {
+void WaitingClients::answer(const Waiting& waiting, std::string_view error) {
   loop_.cancel(waiting.timer);
   Client* client = executor_.find_client(waiting.client_id);
   if (client == nullptr) return;
-  client->reply().integer(count_(waiting.offset));
-  client->resume();
+  client->answer_blocked([&](Reply& reply) {
+    if (error.empty()) {
+      reply.integer(count_(waiting.offset));
+    } else {
+      reply.error(error);
+    }
+  });
 }
 
 void WaitingClients::client_closed(const Client& client) {

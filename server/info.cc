@@ -15,6 +15,7 @@
 #include "server/base/memory.h"
 #include "server/base/strings.h"
 #include "server/base/version.h"
+#include "server/exec/blocked_clients.h"
 
 namespace tandem {
 namespace {
@@ -156,10 +157,10 @@ void add_clients(const InfoSources& from, InfoText* out) {
   out->field("tracking_clients", 0);
   out->field("pubsub_clients", 0);
   out->field("watching_clients", totals.watching);
-  out->field("clients_in_timeout_table", 0);
+  out->field("clients_in_timeout_table", from.executor.blocked().with_deadline());
   out->field("total_watched_keys", totals.watched_keys);
-  out->field("total_blocking_keys", 0);
-  out->field("total_blocking_keys_on_nokey", 0);
+  out->field("total_blocking_keys", from.executor.blocked().key_count());
+  out->field("total_blocking_keys_on_nokey", from.executor.blocked().wake_when_gone_key_count());
 }
 
 // Of the backlog; nothing until there is one.

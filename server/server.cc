@@ -6,6 +6,7 @@
 #include "server/base/log.h"
 #include "server/base/memory.h"
 #include "server/commands/families.h"
+#include "server/exec/blocked_clients.h"
 #include "server/info.h"
 
 namespace tandem {
@@ -57,9 +58,11 @@ Server::Server(Config& config, World world)
 Server::~Server() {
   world_.loop.cancel(cron_timer_);
   world_.loop.cancel(expire_timer_);
+  world_.loop.cancel(blocked_timer_);
 }
 
 void Server::wire_engines() {
+  executor_.blocked().on_earlier_deadline = [this] { await_blocked_deadline(); };
   PersistenceHooks& hooks = persistence_.hooks();
   hooks.library_sources = [this] {
     std::vector<std::string> sources;
@@ -118,6 +121,26 @@ void Server::cron() {
   }
   // A step that is scheduled already goes on by itself.
   if (expire_timer_ == 0) expire_keys();
+}
+
+void Server::end_of_turn() {
+  // Keys may have changed in other ways than by requests: by expiry, by a primary's stream.
+  executor_.blocked().serve();
+  persistence_.end_of_turn();
+}
+
+void Server::await_blocked_deadline() {
+  world_.loop.cancel(blocked_timer_);
+  blocked_timer_ = 0;
+  const int64_t deadline_ms = executor_.blocked().next_deadline_ms();
+  if (deadline_ms == 0) return;
+  const int64_t delay_ms = std::max<int64_t>(0, deadline_ms - world_.clock.monotonic_ms());
+  blocked_timer_ = world_.loop.after(static_cast<uint64_t>(delay_ms), [this] {
+    blocked_timer_ = 0;
+    executor_.refresh_time();
+    executor_.blocked().time_out();
+    await_blocked_deadline();
+  });
 }
 
 TrafficTotals Server::traffic_totals() const {

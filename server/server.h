@@ -44,7 +44,7 @@ class Server final : public ServerControl {
   // A connection has been accepted: who handles it, or null when it was refused.
   LinkHandler* accept(Link* link) { return executor_.accept(link); }
   // At the end of each loop turn, before output is sent.
-  void end_of_turn() { persistence_.end_of_turn(); }
+  void end_of_turn();
 
   Services& services() { return services_; }
   Executor& executor() { return executor_; }
@@ -68,6 +68,7 @@ class Server final : public ServerControl {
   void cron();
   TrafficTotals traffic_totals() const;
   void expire_keys();
+  void await_blocked_deadline();
   void close_clients_past_limits();
 
   Config& config_;
@@ -84,6 +85,7 @@ class Server final : public ServerControl {
   size_t startup_memory_ = 0;
   TimerId cron_timer_ = 0;
   TimerId expire_timer_ = 0;
+  TimerId blocked_timer_ = 0;
 };
 
 }  // namespace tandem

@@ -1,5 +1,6 @@
 #include "server/commands/arguments.h"
 
+#include <cmath>
 #include <string>
 
 #include "server/base/config.h"
@@ -45,6 +46,32 @@ std::optional<int64_t> read_deadline(Call& call, std::string_view text, TimeUnit
       (!absolute && __builtin_add_overflow(deadline_ms, call.now_ms(), &deadline_ms))) {
     reply_invalid_expiry(call);
     return std::nullopt;
+  }
+  return deadline_ms;
+}
+
+std::optional<int64_t> read_timeout(Call& call, std::string_view text, TimeUnit unit) {
+  int64_t timeout_ms = 0;
+  const auto refuse = [&call](std::string_view error) {
+    call.reply.error(error);
+    return std::nullopt;
+  };
+  if (unit == TimeUnit::kSeconds) {
+    const std::optional<long double> seconds = parse_long_double(text);
+    if (!seconds) return refuse("ERR timeout is not a float or out of range");
+    const long double exact_ms = std::ceil(*seconds * 1000);
+    if (exact_ms >= 0x1p63L) return refuse("ERR timeout is out of range");
+    timeout_ms = exact_ms < 0 ? -1 : static_cast<int64_t>(exact_ms);
+  } else {
+    const std::optional<int64_t> milliseconds = parse_int64(text);
+    if (!milliseconds) return refuse("ERR timeout is not an integer or out of range");
+    timeout_ms = *milliseconds;
+  }
+  if (timeout_ms < 0) return refuse("ERR timeout is negative");
+  if (timeout_ms == 0) return 0;
+  int64_t deadline_ms = 0;
+  if (__builtin_add_overflow(timeout_ms, call.executor.clock().monotonic_ms(), &deadline_ms)) {
+    return refuse("ERR timeout is out of range");
   }
   return deadline_ms;
 }

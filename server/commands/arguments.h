@@ -37,6 +37,11 @@ inline bool already_expired(const Call& call, int64_t deadline_ms) {
   return deadline_ms <= call.now_ms() && call.keyspace.expiry_policy() == ExpiryPolicy::kDelete;
 }
 
+// The timeout of a blocking command: for seconds a decimal number, rounded up to a millisecond, for
+// milliseconds an integer. Returns a deadline for Call::block_on_keys(), 0 for a timeout of 0, or
+// replies "ERR timeout is negative", "ERR timeout is not a float or out of range" and the like.
+std::optional<int64_t> read_timeout(Call& call, std::string_view text, TimeUnit unit);
+
 // Whether a found entry is of this type; otherwise replies WRONGTYPE.
 inline bool check_type(Call& call, const Entry* entry, ValueType type) {
   if (entry->type() == type) return true;

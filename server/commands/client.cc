@@ -9,6 +9,7 @@
 
 #include "server/base/numbers.h"
 #include "server/base/strings.h"
+#include "server/commands/arguments.h"
 #include "server/commands/client_names.h"
 #include "server/commands/families.h"
 #include "server/commands/help.h"
@@ -332,6 +333,22 @@ void client_unpause_command(Call& call) {
   call.reply.ok();
 }
 
+void client_unblock_command(Call& call) {
+  if (call.args.size() > 4) return reply_unknown_subcommand(call);
+  std::string_view error;
+  if (call.args.size() == 4 && equals_ignore_case(call.args[3], "error")) {
+    error = "UNBLOCKED client unblocked via CLIENT UNBLOCK";
+  } else if (call.args.size() == 4 && !equals_ignore_case(call.args[3], "timeout")) {
+    return call.reply.error("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR");
+  }
+  const auto id = read_integer(call, call.args[2]);
+  if (!id) return;
+  Client* client = call.executor.find_client(static_cast<uint64_t>(*id));
+  Blocker* blocker = client != nullptr ? client->blocker() : nullptr;
+  if (blocker != nullptr) blocker->unblock(*client, error);
+  call.reply.integer(blocker != nullptr ? 1 : 0);
+}
+
 void client_reply_command(Call& call) {
   const std::string_view mode = call.args[2];
   Client& client = call.client;
@@ -398,6 +415,9 @@ void client_help_command(Call& call) {
         "Let the commands of all clients, or only those that write, wait for <timeout>\n"
         "milliseconds."},
        {"UNPAUSE", "End the pause now."},
+       {"UNBLOCK <clientid> [TIMEOUT|ERROR]",
+        "Let a connection that waits in a blocking command go on, as if its time had run out\n"
+        "(default) or with an error."},
        {"REPLY (ON|OFF|SKIP)", "Choose whether this connection gets replies."},
        {"SETNAME <name>", "Name this connection."},
        {"SETINFO <option> <value>",
@@ -508,6 +528,15 @@ constexpr CommandRow kRows[] = {
      .since = "6.2.0",
      .group = "connection",
      .complexity = "O(N), where N is the number of clients that wait"},
+    {.name = "client|unblock",
+     .handler = client_unblock_command,
+     .arity = -3,
+     .flags = kAdminFlags,
+     .categories = kAdminCategories,
+     .summary = "Ends the wait of a connection in a blocking command.",
+     .since = "5.0.0",
+     .group = "connection",
+     .complexity = "O(log N), where N is the number of connections that wait"},
     {.name = "client|reply",
      .handler = client_reply_command,
      .arity = 3,

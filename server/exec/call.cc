@@ -1,7 +1,9 @@
 #include "server/exec/call.h"
 
+#include <cassert>
 #include <string>
 
+#include "server/exec/blocked_clients.h"
 #include "server/exec/executor.h"
 
 namespace tandem {
@@ -24,6 +26,16 @@ void Call::emit(std::span<const std::string_view> effect) {
 
 void Call::notify(KeyspaceEvent event_class, std::string_view event, std::string_view key) {
   executor.notify(client.db, event_class, event, key);
+}
+
+bool Call::can_block() const {
+  return client.kind == ClientKind::kNormal && executor.call_depth() == 1;
+}
+
+void Call::block_on_keys(std::span<const std::string_view> keys, ValueType type,
+                         int64_t deadline_ms, const BlockOptions& options) {
+  assert(can_block());
+  executor.blocked().add(*this, keys, type, deadline_ms, options);
 }
 
 void Call::wrong_arg_count() {

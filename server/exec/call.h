@@ -2,7 +2,9 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <span>
 #include <string_view>
+#include <utility>
 
 #include "server/base/settings.h"
 #include "server/exec/client.h"
@@ -16,6 +18,16 @@ namespace tandem {
 class Executor;
 // The engines behind the commands: defined by the commands floor, unknown here.
 struct Services;
+
+// What Call::block_on_keys() can be told besides.
+struct BlockOptions {
+  // Run the command again also when a key goes or becomes one of another type (XREADGROUP, which
+  // then finds that its group is gone).
+  bool wake_when_gone = false;
+  // Arguments that stand in the kept copy as something else than the client wrote: (index, text).
+  // XREAD's `$` means the end of the stream when the command came, not when it runs again.
+  std::span<const std::pair<size_t, std::string_view>> replace = {};
+};
 
 // One run of a command: what its handler works with. On the stack of Executor::call(); handlers
 // must not keep it.
@@ -52,6 +64,21 @@ class Call {
   // Tells subscribers of keyspace events, when notify-keyspace-events asks for this class:
   // notify(kEventHash, "hset", key). After the change, and before the reply.
   void notify(KeyspaceEvent event_class, std::string_view event, std::string_view key);
+
+  // Whether this call may wait for keys: it is a client's own request. Not inside MULTI or a
+  // function, and not in the stream of a primary; there the handler replies at once that nothing
+  // was there, as if the time had run out.
+  bool can_block() const;
+  // The handler has found nothing to take: the client waits, and the handler returns without a
+  // reply and without having changed anything. The same command runs again for this client, through
+  // the same checks, when one of the keys has changed and then holds a value of `type`: after the
+  // whole unit that changed it, in the order in which clients came. It may block again, which keeps
+  // its place and its first deadline. Clients waiting for several keys are served once.
+  // `deadline_ms` is on the monotonic clock, as read_timeout() (commands/arguments.h) gives it; 0
+  // means for ever. When it comes the client gets a null array, whatever the command.
+  // Only when can_block().
+  void block_on_keys(std::span<const std::string_view> keys, ValueType type, int64_t deadline_ms,
+                     const BlockOptions& options = {});
 
   // Shorthands for common refusals.
   void wrong_type() {

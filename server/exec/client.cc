@@ -142,20 +142,45 @@ size_t Client::count_input(size_t consumed) {
 
 // False when the request has to wait and be presented again.
 bool Client::handle_request(Args args, Command* found) {
-  const OutputBuffer& output = encoder_->output();
-  const size_t output_before = output.size();
+  const OutputMark before = mark_output();
   const bool done = executor_->execute_in_batch(*this, args, found);
-  const size_t output_after = output.size();
+  if (!blocked_) replied(before);
+  return done;
+}
+
+Client::OutputMark Client::mark_output() const {
+  return {encoder_ != nullptr ? encoder_->output().size() : 0,
+          executor_->stats().total_error_replies};
+}
+
+// A request has had its reply, if it gets one at all.
+void Client::replied(const OutputMark& before) {
+  const size_t output = mark_output().bytes;
   // Less than before when others were served, and this output sent, while the request ran.
-  if (output_after > output_before) {
-    bytes_out += output_after - output_before;
-    executor_->stats().bytes_out += output_after - output_before;
+  if (output > before.bytes) {
+    bytes_out += output - before.bytes;
+    executor_->stats().bytes_out += output - before.bytes;
   }
-  if (done && replies_to_skip_ > 0 && --replies_to_skip_ == 0) set_reply_mode(ReplyMode::kOn);
-  if (!closing_ && (output_after > harmless_output_ || soft_limit_since_ms != 0)) {
+  if (replies_to_skip_ > 0 && --replies_to_skip_ == 0) set_reply_mode(ReplyMode::kOn);
+  if (!closing_ && (output > harmless_output_ || soft_limit_since_ms != 0)) {
     executor_->check_output_limit(*this);
   }
-  return done;
+}
+
+void Client::end_blocked_request(const OutputMark& before) {
+  executor_->count_blocked_call(*this, executor_->stats().total_error_replies != before.errors);
+  replied(before);
+  resume();
+}
+
+bool Client::run_again(Args args) {
+  blocked_ = false;
+  blocker_ = nullptr;
+  harmless_output_ = executor_->harmless_output(kind);
+  handle_request(args, nullptr);
+  if (blocked_) return false;
+  go_on();
+  return true;
 }
 
 void Client::on_drained() {
@@ -170,14 +195,20 @@ void Client::on_closed(std::string_view reason) {
   executor_->remove_client(*this);
 }
 
-void Client::block() {
+void Client::block(Blocker* blocker) {
   blocked_ = true;
+  blocker_ = blocker;
   if (link_ != nullptr) link_->pause_input(true);
 }
 
 void Client::resume() {
   if (!blocked_) return;
   blocked_ = false;
+  blocker_ = nullptr;
+  go_on();
+}
+
+void Client::go_on() {
   if (link_ == nullptr) return;
   link_->schedule_flush();
   link_->pause_input(false);

@@ -15,6 +15,7 @@
 
 namespace tandem {
 
+class Client;
 class Executor;
 
 // What a client is; CLIENT LIST's flags and TYPE follow from it.
@@ -41,6 +42,15 @@ struct Transaction {
   uint32_t missing_flags = 0;  // those that at least one queued command lacks
   size_t queued_bytes = 0;
   std::vector<QueuedCommand> queue;
+};
+
+// Who has blocked a client and can end that early.
+class Blocker {
+ public:
+  virtual ~Blocker() = default;
+  // Replies with what the command says when its time has run out, or with this error if there is
+  // one, and lets the client go on (CLIENT UNBLOCK).
+  virtual void unblock(Client& client, std::string_view error) = 0;
 };
 
 // A client of this server: its connection (none for an internal one), what it has selected and
@@ -72,11 +82,22 @@ class Client final : public LinkHandler {
   // answered any more.
   void set_kind(ClientKind new_kind);
 
-  // Stops reading requests until resume(): WAIT, CLIENT PAUSE, a blocking command. The command that
-  // blocks has not replied yet; who resumes it writes the reply first.
-  void block();
-  void resume();
+  // Stops reading requests: the running command has not replied yet, and one of the functions below
+  // ends it. Without a `blocker` the client cannot be unblocked early.
+  void block(Blocker* blocker = nullptr);
   bool blocked() const { return blocked_; }
+  Blocker* blocker() const { return blocker_; }
+  // Ends a block by the reply, which write(reply) writes.
+  template <typename Write>
+  void answer_blocked(Write write) {
+    const OutputMark before = mark_output();
+    write(reply());
+    end_blocked_request(before);
+  }
+  // Runs the blocked request anew, from a copy of its arguments. False when it is blocked again.
+  bool run_again(Args args);
+  // Ends a block whose request is still in the input and is read again.
+  void resume();
 
   void close_after_reply();
   void close_now();
@@ -95,7 +116,7 @@ class Client final : public LinkHandler {
   bool no_touch = false;
   int64_t created_ms = 0;
   int64_t last_interaction_ms = 0;
-  const Command* last_command = nullptr;
+  Command* last_command = nullptr;
   uint64_t commands_processed = 0;
   uint64_t bytes_in = 0, bytes_out = 0;
   // When the soft output limit was first passed, or 0.
@@ -112,6 +133,15 @@ class Client final : public LinkHandler {
   RequestParser::Outcome parse(std::string_view input);
   bool can_look_ahead(char first, std::string_view rest) const;
   bool handle_request(Args args, Command* found);
+  // What to compare with once a reply has been written.
+  struct OutputMark {
+    size_t bytes;
+    uint64_t errors;
+  };
+  OutputMark mark_output() const;
+  void replied(const OutputMark& before);
+  void end_blocked_request(const OutputMark& before);
+  void go_on();
   void refuse_input();
   bool input_within_limit(size_t pending);
   size_t count_input(size_t consumed);
@@ -130,6 +160,7 @@ class Client final : public LinkHandler {
   int replies_to_skip_ = 0;
   size_t harmless_output_ = 0;  // for this batch: below it no output limit can be passed
   bool blocked_ = false;
+  Blocker* blocker_ = nullptr;
   bool closing_ = false;
 };
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "server/base/log.h"
+#include "server/exec/blocked_clients.h"
 #include "server/exec/executor.h"
 #include "server/exec/watched_keys.h"
 
@@ -70,6 +71,7 @@ Client* Executor::find_client(uint64_t id) {
 void Executor::remove_client(Client& client) {
   for (ClientObserver* observer : client_observers_) observer->client_closed(client);
   watched_->remove(client);
+  blocked_->remove(client);
   clients_.erase(client.id);
 }
 
@@ -126,7 +128,8 @@ bool Executor::must_wait_for_pause(const Client& client, const Command& command)
 
 void Executor::resume_paused_clients() {
   for (uint64_t id : std::exchange(paused_clients_, {})) {
-    if (Client* client = find_client(id)) client->resume();
+    Client* client = find_client(id);
+    if (client != nullptr && !blocked_->run_paused(*client)) client->resume();
   }
 }
 

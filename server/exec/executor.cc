@@ -9,6 +9,7 @@
 #include "server/base/log.h"
 #include "server/base/memory.h"
 #include "server/base/strings.h"
+#include "server/exec/blocked_clients.h"
 #include "server/exec/watched_keys.h"
 
 namespace tandem {
@@ -63,6 +64,7 @@ Executor::Executor(Keyspace& keyspace, Config& config, Clock& clock, Services& s
       clock_(clock),
       services_(services),
       watched_(std::make_unique<WatchedKeys>()),
+      blocked_(std::make_unique<BlockedClients>(*this)),
       stale_clock_ticks_(kStaleClockUs * ticks_per_us()) {
   keyspace_.set_observer(this);
   refresh_time();
@@ -135,7 +137,8 @@ bool Executor::execute_in_batch(Client& client, Args args, Command* found) {
   call(client, *command, args, client.reply());
   effects_.end_unit();
   if (dirty_ != dirty_before) client.last_write_offset = replication_offset();
-  ++client.commands_processed;
+  if (!client.blocked()) ++client.commands_processed;
+  blocked_->serve();
   if (last_tick_ - batch_started_ticks_ > stale_clock_ticks_) begin_batch();
   return true;
 }
@@ -176,12 +179,23 @@ void Executor::call(Client& client, Command& command, Args args, Reply& reply) {
 
   last_tick_ = tick_count();
   command.stats.ticks += last_tick_ - started;
-  ++command.stats.calls;
-  ++stats_.commands_processed;
-  if (stats_.total_error_replies != errors_before) ++command.stats.failed;
+  // A blocked command counts once it has been answered.
+  if (!client.blocked()) {
+    ++command.stats.calls;
+    ++stats_.commands_processed;
+    if (stats_.total_error_replies != errors_before) ++command.stats.failed;
+  }
   if (call.changes() == 0) return;
   dirty_ += call.changes();
   if (!call.custom_effect()) effects_.add(client.db, args);
+}
+
+void Executor::count_blocked_call(Client& client, bool failed) {
+  CommandStats& stats = client.last_command->stats;
+  ++stats.calls;
+  if (failed) ++stats.failed;
+  ++stats_.commands_processed;
+  ++client.commands_processed;
 }
 
 // What a cross-protocol request begins with: a browser made to send HTTP to this port. The
@@ -323,6 +337,7 @@ void Executor::unwatch_all(Client& client) {
 
 void Executor::key_modified(int db, std::string_view key) {
   if (!watched_->empty()) watched_->touch(db, key);
+  blocked_->key_modified(db, key);
 }
 
 void Executor::key_expired(int db, std::string_view key) {
@@ -334,6 +349,7 @@ void Executor::key_expired(int db, std::string_view key) {
 void Executor::publish_event(int, KeyspaceEvent, std::string_view, std::string_view) {}
 
 void Executor::database_replacing(int db) {
+  blocked_->database_replacing(db);
   if (watched_->empty()) return;
   // Keys whose time has come leave first, also those that will change places with a watched key:
   // an expired key in place of none is no change.

@@ -66,6 +66,7 @@ class ClientObserver {
   virtual void client_closed(Client& client) = 0;
 };
 
+class BlockedClients;
 class WatchedKeys;
 
 // The dispatcher: owns the clients, checks each request against the server's state, runs it, and
@@ -135,6 +136,10 @@ class Executor final : public KeyspaceObserver, public ErrorListener {
   // Whether no key that the client WATCHes has changed or expired since.
   bool watch_intact(Client& client);
   void unwatch_all(Client& client);
+  // Clients that wait for keys.
+  BlockedClients& blocked() { return *blocked_; }
+  // A blocked command has been answered without another run: it counts as one call.
+  void count_blocked_call(Client& client, bool failed);
   void discard_transaction(Client& client);
 
   // The command that runs now, for the crash report and SLOWLOG; null when idle.
@@ -197,6 +202,7 @@ class Executor final : public KeyspaceObserver, public ErrorListener {
   std::unordered_map<uint64_t, std::unique_ptr<Client>> clients_;
   std::vector<ClientObserver*> client_observers_;
   std::unique_ptr<WatchedKeys> watched_;
+  std::unique_ptr<BlockedClients> blocked_;
   const Call* current_call_ = nullptr;
   RequestLimits request_limits_;
   // Of the request that prefetch_bucket() has seen last.

@@ -1,15 +1,16 @@
 #include "server/exec/watched_keys.h"
 
 #include <algorithm>
+#include <string>
 
 #include "server/exec/client.h"
 
 namespace tandem {
 
 void WatchedKeys::add(Client& client, int db, std::string_view key) {
-  auto found = watchers_.find(KeyView{db, key});
+  auto found = watchers_.find(DatabaseKeyView{db, key});
   if (found == watchers_.end()) {
-    found = watchers_.emplace(WatchedKey{db, std::string(key)}, std::vector<Client*>()).first;
+    found = watchers_.emplace(DatabaseKey{db, std::string(key)}, std::vector<Client*>()).first;
   }
   std::vector<Client*>& clients = found->second;
   if (std::find(clients.begin(), clients.end(), &client) != clients.end()) return;
@@ -19,7 +20,7 @@ void WatchedKeys::add(Client& client, int db, std::string_view key) {
 
 void WatchedKeys::remove(Client& client) {
   for (const auto& [db, key] : client.watched) {
-    const auto found = watchers_.find(KeyView{db, key});
+    const auto found = watchers_.find(DatabaseKeyView{db, key});
     if (found == watchers_.end()) continue;
     std::erase(found->second, &client);
     if (found->second.empty()) watchers_.erase(found);
@@ -28,7 +29,7 @@ void WatchedKeys::remove(Client& client) {
 }
 
 void WatchedKeys::touch(int db, std::string_view key) {
-  const auto found = watchers_.find(KeyView{db, key});
+  const auto found = watchers_.find(DatabaseKeyView{db, key});
   if (found != watchers_.end()) break_watches(found->second);
 }
 

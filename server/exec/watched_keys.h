@@ -1,11 +1,10 @@
 #pragma once
 
-#include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
 
-#include "server/base/hash.h"
+#include "server/exec/database_key.h"
 
 namespace tandem {
 
@@ -34,31 +33,10 @@ class WatchedKeys {
   }
 
  private:
-  struct WatchedKey {
-    int db;
-    std::string key;
-  };
-  struct KeyView {
-    int db;
-    std::string_view key;
-  };
-  struct Hash {
-    using is_transparent = void;
-    size_t operator()(const WatchedKey& k) const { return (*this)(KeyView{k.db, k.key}); }
-    size_t operator()(const KeyView& k) const {
-      return hash_bytes(k.key) + static_cast<size_t>(k.db);
-    }
-  };
-  struct Equal {
-    using is_transparent = void;
-    template <typename A, typename B>
-    bool operator()(const A& a, const B& b) const {
-      return a.db == b.db && std::string_view(a.key) == std::string_view(b.key);
-    }
-  };
   static void break_watches(const std::vector<Client*>& clients);
 
-  std::unordered_map<WatchedKey, std::vector<Client*>, Hash, Equal> watchers_;
+  std::unordered_map<DatabaseKey, std::vector<Client*>, DatabaseKeyHash, DatabaseKeyEqual>
+      watchers_;
 };
 
 }  // namespace tandem
