@@ -60,6 +60,7 @@ TEST(MemoryTest, AllocationSizeIsAtLeastWhatWasAsked) {
 }
 
 TEST(MemoryTest, PeakStaysAfterTheMemoryIsFreed) {
+  if (memory_used() == 0) GTEST_SKIP() << "this build's allocator does not count";
   {
     std::vector<char> big(size_t{8} << 20, 'x');
     update_memory_peak();
@@ -69,6 +70,7 @@ TEST(MemoryTest, PeakStaysAfterTheMemoryIsFreed) {
 }
 
 TEST(MemoryTest, StatsGrowOutwards) {
+  if (memory_used() == 0) GTEST_SKIP() << "this build's allocator does not count";
   const AllocatorStats stats = read_allocator_stats();
   EXPECT_GT(stats.allocated, 0u);
   EXPECT_LE(stats.allocated, stats.active);

@@ -17,6 +17,7 @@
 
 #include "server/base/crash.h"
 #include "server/base/log.h"
+#include "server/base/memory.h"
 #include "server/exec/call.h"
 #include "tests/unit/exec/exec_fixture.h"
 
@@ -158,6 +159,7 @@ TEST_F(ExecutorTest, ABusyServerAnswersFewCommands) {
 }
 
 TEST_F(ExecutorTest, RefusesWhatTakesMemoryAboveMaxmemory) {
+  if (memory_used() == 0) GTEST_SKIP() << "this build's allocator does not count";
   run("SET a b");
   configure("maxmemory", "1");
   EXPECT_EQ(run("SET a c"), kOom);
