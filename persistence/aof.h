@@ -73,6 +73,7 @@ class Aof final : public EffectSink {
   void cron();
   void end_of_turn() { writer_.end_of_turn(host_.child_active()); }
 
+  EffectTarget target() const override { return kEffectToAof; }
   bool wants_effects() const override { return writer_.is_open(); }
   void on_effects(std::string_view bytes) override;
   // See Persistence::on_forwarded_stream().

@@ -83,6 +83,7 @@ class Replication final : public EffectSink, public ClientObserver {
   ReplicationInfo info() const;
   void reset_stats();
 
+  EffectTarget target() const override { return kEffectToReplicas; }
   bool wants_effects() const override;
   void on_effects(std::string_view bytes) override;
   void client_closed(Client& client) override;

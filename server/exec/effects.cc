@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "server/base/numbers.h"
 #include "server/resp/resp_format.h"
@@ -18,11 +19,48 @@ constexpr std::string_view kExec = "*1\r\n$4\r\nEXEC\r\n";
 void EffectStream::remove_sink(EffectSink* sink) { std::erase(sinks_, sink); }
 
 bool EffectStream::wanted() const {
-  return std::any_of(sinks_.begin(), sinks_.end(),
-                     [](const EffectSink* sink) { return sink->wants_effects(); });
+  return std::any_of(sinks_.begin(), sinks_.end(), [this](const EffectSink* sink) {
+    return sink->wants_effects() && (sink->target() & targets_) != 0;
+  });
+}
+
+// Remembers that what stands in pending_ from `begin` on is for targets_ only.
+void EffectStream::note_part(size_t begin) {
+  if (parts_.empty()) {
+    if (targets_ == kEffectToAll) return;
+    // What came before was for all.
+    const size_t first = multi_offset_ + kMulti.size();
+    if (begin > first) parts_.push_back({first, begin, kEffectToAll});
+  }
+  parts_.push_back({begin, pending_.size(), targets_});
+}
+
+// Each sink gets the parts that are for it.
+void EffectStream::deliver_parts() {
+  const std::string_view all = pending_.view();
+  const std::string_view select = all.substr(0, multi_offset_);
+  for (EffectSink* sink : sinks_) {
+    if (!sink->wants_effects()) continue;
+    std::string effects;
+    for (const Part& part : parts_) {
+      if ((part.targets & sink->target()) == 0) continue;
+      effects.append(all.substr(part.begin, part.end - part.begin));
+    }
+    std::string bytes(select);
+    if (unit_effects_ == 1) {
+      bytes.append(effects);
+    } else if (!effects.empty()) {
+      bytes.append(kMulti).append(effects).append(kExec);
+    }
+    if (!bytes.empty()) sink->on_effects(bytes);
+  }
+  parts_.clear();
+  unit_effects_ = 0;
+  pending_.consume(pending_.size());
 }
 
 void EffectStream::deliver_unit() {
+  if (!parts_.empty()) return deliver_parts();
   std::string select_and_effect;
   std::string_view bytes;
   if (unit_effects_ > 1) {
@@ -51,14 +89,20 @@ void EffectStream::add(int db, std::span<const std::string_view> args) {
     const std::string_view select[] = {"SELECT", format_int64(db, std::span<char>(digits))};
     // In front of MULTI when it is the unit's first: a reader may look at databases outside
     // transactions only.
+    const uint8_t targets = std::exchange(targets_, kEffectToAll);
+    const size_t begin = pending_.size();
     encode(select);
+    if (unit_effects_ > 0) note_part(begin);
+    targets_ = targets;
     selected_db_ = db;
   }
   if (unit_effects_ == 0) {
     multi_offset_ = pending_.size();
     pending_.append(kMulti);
   }
+  const size_t begin = pending_.size();
   encode(args);
+  note_part(begin);
   ++unit_effects_;
   ++encoded_count_;
   end_unit();

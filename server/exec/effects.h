@@ -10,14 +10,22 @@
 
 namespace tandem {
 
+// Whom an effect is for; a set of these. Nearly all effects are for everybody.
+enum EffectTarget : uint8_t {
+  kEffectToAof = 1,
+  kEffectToReplicas = 2,
+  kEffectToAll = kEffectToAof | kEffectToReplicas
+};
+
 // Who receives the stream of effects: the AOF and the replication backlog.
 class EffectSink {
  public:
   virtual ~EffectSink() = default;
+  virtual EffectTarget target() const = 0;
   // False while nobody would read it: then nothing is encoded.
   virtual bool wants_effects() const = 0;
   // Whole units: a SELECT where the database changes, then one effect, or several inside
-  // MULTI/EXEC. Every sink gets the same bytes.
+  // MULTI/EXEC. Every sink gets the same bytes, but for effects that are not for all.
   virtual void on_effects(std::string_view bytes) = 0;
 };
 
@@ -40,6 +48,9 @@ class EffectStream {
 
   // Adds one effect, which will run in `db`. Outside a unit it is a unit by itself.
   void add(int db, std::span<const std::string_view> args);
+  // Whom the effects are for that are added from now on: an EffectTarget, or 0 for nobody.
+  void set_targets(uint8_t targets) { targets_ = targets; }
+  uint8_t targets() const { return targets_; }
   // Effects are neither encoded nor delivered while suspended (loading, applying a primary's
   // stream). Nests.
   void suspend() { ++suspended_; }
@@ -54,14 +65,24 @@ class EffectStream {
   uint64_t encoded_count() const { return encoded_count_; }
 
  private:
+  // A piece of the open unit and whom it is for.
+  struct Part {
+    size_t begin, end;  // offsets in pending_
+    uint8_t targets;
+  };
+
   bool wanted() const;
   void encode(std::span<const std::string_view> args);
+  void note_part(size_t begin);
   void deliver_unit();
+  void deliver_parts();
 
   std::vector<EffectSink*> sinks_;
   OutputBuffer pending_;     // the open unit, with MULTI in front of its first effect
   size_t multi_offset_ = 0;  // where MULTI is: behind a SELECT, if there is one
   size_t unit_effects_ = 0;
+  std::vector<Part> parts_;  // of a unit in which not everything is for all; empty otherwise
+  uint8_t targets_ = kEffectToAll;
   int depth_ = 0;
   int suspended_ = 0;
   int selected_db_ = -1;

@@ -106,6 +106,7 @@ BENCHMARK(BM_Incr);
 // With somebody who reads the effects: the AOF or a replica.
 void BM_SetWithEffects(benchmark::State& state) {
   struct Counter final : EffectSink {
+    EffectTarget target() const override { return kEffectToAof; }
     bool wants_effects() const override { return true; }
     void on_effects(std::string_view bytes) override { size += bytes.size(); }
     size_t size = 0;

@@ -24,6 +24,7 @@ class CommandFixture::ReplyLink final : public Link {
 
 class CommandFixture::EffectRecorder final : public EffectSink {
  public:
+  EffectTarget target() const override { return kEffectToAof; }
   bool wants_effects() const override { return true; }
   void on_effects(std::string_view bytes) override { bytes_.append(bytes); }
   std::string take() { return std::exchange(bytes_, {}); }

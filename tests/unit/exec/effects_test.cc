@@ -54,6 +54,36 @@ TEST_F(EffectStreamTest, KeepsBinaryArguments) {
             kSelect0 + "*3\r\n$3\r\nSET\r\n" + std::string("$4\r\na\0\r\n\r\n", 10) + "$0\r\n\r\n");
 }
 
+TEST_F(EffectStreamTest, WhatIsForReplicasOnlyDoesNotReachTheAof) {
+  UnitRecorder replicas;
+  replicas.kind = kEffectToReplicas;
+  stream.add_sink(&replicas);
+  add(0, {"SET", "a", "1"});
+  EXPECT_EQ(std::exchange(replicas.units, {}), take());
+  stream.set_targets(kEffectToReplicas);
+  add(0, {"PUBLISH", "c", "m"});
+  EXPECT_THAT(take(), IsEmpty());
+  EXPECT_THAT(std::exchange(replicas.units, {}), ElementsAre(resp("PUBLISH c m")));
+  stream.set_targets(kEffectToAll);
+
+  stream.begin_unit();
+  add(0, {"SET", "a", "2"});
+  stream.set_targets(kEffectToReplicas);
+  add(1, {"PUBLISH", "c", "n"});
+  stream.set_targets(kEffectToAll);
+  add(1, {"SET", "b", "3"});
+  stream.end_unit();
+  EXPECT_THAT(take(), ElementsAre(kMulti + resp("SET a 2") + kSelect1 + resp("SET b 3") + kExec));
+  EXPECT_THAT(replicas.units, ElementsAre(kMulti + resp("SET a 2") + kSelect1 +
+                                          resp("PUBLISH c n") + resp("SET b 3") + kExec));
+}
+
+TEST_F(EffectStreamTest, WhatIsForNobodyIsDropped) {
+  stream.set_targets(0);
+  add(0, {"SET", "a", "1"});
+  EXPECT_THAT(take(), IsEmpty());
+}
+
 TEST_F(EffectStreamTest, AUnitOfOneNeedsNoTransaction) {
   stream.begin_unit();
   add(0, {"SET", "a", "1"});

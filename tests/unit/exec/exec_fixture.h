@@ -49,9 +49,11 @@ class MemoryLink final : public Link {
 // Keeps the bytes of each unit.
 class UnitRecorder final : public EffectSink {
  public:
+  EffectTarget target() const override { return kind; }
   bool wants_effects() const override { return wanting; }
   void on_effects(std::string_view bytes) override { units.emplace_back(bytes); }
 
+  EffectTarget kind = kEffectToAof;
   bool wanting = true;
   std::vector<std::string> units;
 };
