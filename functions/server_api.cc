@@ -79,13 +79,14 @@ Command* resolve(lua_State* lua, LuaHost& host, Args args) {
     if (command == nullptr) return nullptr;
   }
   if (!command->subcommands.empty()) command = commands.resolve(args);
-  return command->handler == nullptr ? nullptr : command;
+  // One that consists of subcommands has no handler. Without any word, its arity refuses it.
+  return command->handler == nullptr && args.size() > 1 ? nullptr : command;
 }
 
 // Why the running function may not run this command now; empty when it may. The text starts with
 // its code.
 std::string refusal(LuaHost& host, const ScriptRun& run, const Command& command, size_t arg_count) {
-  if (!command.accepts_arg_count(arg_count)) {
+  if (!command.accepts_arg_count(arg_count) || command.handler == nullptr) {
     return "ERR Wrong number of args calling command from script";
   }
   if (command.is(kNoScript)) return "ERR This Redis command is not allowed from script";

@@ -203,6 +203,7 @@ TEST_F(CallTest, ErrorsSayWhereTheyWereRaised) {
       {"return server.call('GET', nil)", "ERR Command arguments must be strings or integers"},
       {"return server.call('NOSUCH')", "ERR Unknown command called from script"},
       {"return server.call('FUNCTION', 'NOSUCH')", "ERR Unknown command called from script"},
+      {"return server.call('FUNCTION')", "ERR Wrong number of args calling command from script"},
       {"return server.call('GET')", "ERR Wrong number of args calling command from script"},
       {"return server.call('MULTI')", "ERR This Redis command is not allowed from script"},
       {"return server.call('FCALL', 'f', 0)", "ERR This Redis command is not allowed from script"},
