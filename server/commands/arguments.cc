@@ -1,6 +1,8 @@
 #include "server/commands/arguments.h"
 
+#include <cerrno>
 #include <cmath>
+#include <cstdlib>
 #include <string>
 
 #include "server/base/config.h"
@@ -12,8 +14,13 @@ namespace tandem {
 
 std::optional<int64_t> read_integer(Call& call, std::string_view text, int64_t low, int64_t high) {
   const std::optional<int64_t> number = parse_int64(text);
-  if (number && *number >= low && *number <= high) return number;
-  call.not_an_integer();
+  if (!number) {
+    call.not_an_integer();
+    return std::nullopt;
+  }
+  if (*number >= low && *number <= high) return number;
+  call.reply.error("ERR value is out of range, value must between " + std::to_string(low) +
+                   " and " + std::to_string(high));
   return std::nullopt;
 }
 
@@ -96,9 +103,15 @@ bool ScanOptions::matches(std::string_view text) const {
 }
 
 std::optional<uint64_t> read_cursor(Call& call, std::string_view text) {
-  const std::optional<uint64_t> cursor = parse_uint64(text);
-  if (!cursor) call.reply.error("ERR invalid cursor");
-  return cursor;
+  if (const auto cursor = parse_uint64(text)) return cursor;
+  // What strtoull() makes of it counts too: "+1", "007".
+  const std::string terminated(text);
+  char* end = nullptr;
+  errno = 0;
+  const uint64_t cursor = std::strtoull(terminated.c_str(), &end, 10);
+  if (errno == 0 && end != terminated.c_str() && *end == '\0' && !parse_int64(text)) return cursor;
+  call.reply.error("ERR invalid cursor");
+  return std::nullopt;
 }
 
 bool read_scan_options(Call& call, size_t first, bool of_hash, ScanOptions* options) {

@@ -13,7 +13,8 @@ namespace tandem {
 // Readers of arguments and keys that several families share. Each that can refuse writes the error
 // reply itself; its caller only returns.
 
-// "ERR value is not an integer or out of range" unless `text` is one, within [low, high].
+// "ERR value is not an integer or out of range" unless `text` is one; "ERR value is out of range,
+// value must between low and high" outside these.
 std::optional<int64_t> read_integer(Call& call, std::string_view text, int64_t low = INT64_MIN,
                                     int64_t high = INT64_MAX);
 // "ERR value is not a valid float" unless `text` is one. May be infinite.
