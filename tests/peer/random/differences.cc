@@ -1,0 +1,82 @@
+#include "tests/peer/random/differences.h"
+
+#include <algorithm>
+
+#include "server/base/numbers.h"
+
+namespace tandem::peer {
+namespace {
+
+bool is_bulk(const ReplyValue& reply, std::string_view text) {
+  return reply.type == ReplyValue::Type::kBulk && reply.text == text;
+}
+
+bool are_errors(const ReplyValue& ours, std::string_view our_text, const ReplyValue& theirs,
+                std::string_view their_text) {
+  return ours.is_error() && theirs.is_error() && ours.text == our_text && theirs.text == their_text;
+}
+
+bool asks_for_billions(const Words& words) {
+  return words.size() > 2 && parse_int64(words[2]).value_or(0) < -100'000;
+}
+
+// 7.0.15 takes an empty cursor for 0, and -1 for the largest one, but none that begins with a
+// space.
+bool is_odd_cursor(const Words& words, const ReplyValue& ours, const ReplyValue& theirs) {
+  const size_t at = words[0] == "SCAN" ? 1 : 2;
+  if (words.size() <= at) return false;
+  const std::string& cursor = words[at];
+  const bool odd = cursor.empty() || cursor[0] == '-' || cursor[0] == ' ';
+  return odd && (ours.text == "ERR invalid cursor" || theirs.text == "ERR invalid cursor");
+}
+
+constexpr const char* kCursorReason = "Valkey parses cursors more strictly.";
+
+constexpr Difference kDifferences[] = {
+    {.command = "SCAN", .reason = kCursorReason, .excused = is_odd_cursor},
+    {.command = "HSCAN", .reason = kCursorReason, .excused = is_odd_cursor},
+    {.command = "SSCAN", .reason = kCursorReason, .excused = is_odd_cursor},
+    {.command = "ZSCAN", .reason = kCursorReason, .excused = is_odd_cursor},
+    {.command = "HRANDFIELD",
+     .reason = "Both reply with as many elements as they are asked for, repeating themselves.",
+     .avoided = asks_for_billions},
+    {.command = "SRANDMEMBER", .reason = "As HRANDFIELD.", .avoided = asks_for_billions},
+    {.command = "ZRANDMEMBER", .reason = "As HRANDFIELD.", .avoided = asks_for_billions},
+    {.command = "",
+     .reason = "Valkey's errors of scripts and functions do not name Redis.",
+     .excused =
+         [](const Words&, const ReplyValue& ours, const ReplyValue& theirs) {
+           return are_errors(ours, "ERR Wrong number of args calling command from script", theirs,
+                             "ERR Wrong number of args calling Redis command from script") ||
+                  are_errors(ours, "ERR Unknown command called from script", theirs,
+                             "ERR Unknown Redis command called from script");
+         }},
+    {.command = "OBJECT",
+     .reason = "A small string's encoding tells of its past: a sum that INCRBYFLOAT left, or a "
+               "number of a RESTORE, is an integer on one side and text on the other.",
+     .excused =
+         [](const Words& words, const ReplyValue& ours, const ReplyValue& theirs) {
+           return words.size() == 3 && (is_bulk(ours, "int") || is_bulk(ours, "embstr")) &&
+                  (is_bulk(theirs, "int") || is_bulk(theirs, "embstr"));
+         }},
+};
+
+}  // namespace
+
+std::span<const Difference> differences() { return kDifferences; }
+
+bool is_excused(const Words& words, const ReplyValue& ours, const ReplyValue& theirs) {
+  return std::any_of(std::begin(kDifferences), std::end(kDifferences), [&](const Difference& one) {
+    return one.excused != nullptr && (one.command.empty() || one.command == words[0]) &&
+           one.excused(words, ours, theirs);
+  });
+}
+
+bool is_avoided(const Words& words) {
+  return std::any_of(std::begin(kDifferences), std::end(kDifferences), [&](const Difference& one) {
+    return one.avoided != nullptr && (one.command.empty() || one.command == words[0]) &&
+           one.avoided(words);
+  });
+}
+
+}  // namespace tandem::peer

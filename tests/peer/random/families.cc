@@ -1,0 +1,16 @@
+#include "tests/peer/random/families.h"
+
+namespace tandem::peer {
+
+const Catalog& catalog() {
+  static const Catalog all = [] {
+    Catalog catalog;
+    add_hashes(catalog);
+    add_keys(catalog);
+    add_strings(catalog);
+    return catalog;
+  }();
+  return all;
+}
+
+}  // namespace tandem::peer

@@ -1,0 +1,12 @@
+#pragma once
+
+#include "tests/peer/random/generator.h"
+
+namespace tandem::peer {
+
+// Each is defined in the file of its name, and called by catalog() in families.cc.
+void add_hashes(Catalog& catalog);
+void add_keys(Catalog& catalog);
+void add_strings(Catalog& catalog);
+
+}  // namespace tandem::peer
