@@ -155,7 +155,7 @@ void add_clients(const InfoSources& from, InfoText* out) {
   out->field("client_recent_max_output_buffer", totals.largest_output);
   out->field("blocked_clients", totals.blocked);
   out->field("tracking_clients", 0);
-  out->field("pubsub_clients", 0);
+  out->field("pubsub_clients", from.executor.pubsub().client_count());
   out->field("watching_clients", totals.watching);
   out->field("clients_in_timeout_table", from.executor.blocked().with_deadline());
   out->field("total_watched_keys", totals.watched_keys);
@@ -318,9 +318,10 @@ void add_stats(const InfoSources& from, InfoText* out) {
   out->field("evicted_clients", stats.evicted_clients);
   out->field("keyspace_hits", keys.hits);
   out->field("keyspace_misses", keys.misses);
-  out->field("pubsub_channels", 0);
-  out->field("pubsub_patterns", 0);
-  out->field("pubsubshard_channels", 0);
+  const PubSub& pubsub = from.executor.pubsub();
+  out->field("pubsub_channels", pubsub.topic_count(SubscriptionKind::kChannel));
+  out->field("pubsub_patterns", pubsub.topic_count(SubscriptionKind::kPattern));
+  out->field("pubsubshard_channels", pubsub.topic_count(SubscriptionKind::kShardChannel));
   out->field("migrate_cached_sockets", 0);
   out->field("slave_expires_tracked_keys", 0);
   out->field("tracking_total_keys", 0);

@@ -180,6 +180,7 @@ void Server::close_clients_past_limits() {
     if (client->closing() || client->link() == nullptr) continue;
     executor_.check_output_limit(*client);
     if (timeout_ms <= 0 || client->kind != ClientKind::kNormal || client->blocked()) continue;
+    if (client->subscriptions != nullptr) continue;
     if (keyspace_.now_ms() - client->last_interaction_ms > timeout_ms) client->close_now();
   }
 }

@@ -17,6 +17,7 @@ void register_all_commands(CommandTable& table) {
   table.add(persistence_commands());
   table.add(replication_commands());
   table.add(function_commands());
+  table.add(pubsub_commands());
 }
 
 }  // namespace tandem

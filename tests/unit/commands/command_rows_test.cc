@@ -18,7 +18,7 @@ Families all_families() {
           expiry_commands(),      transaction_commands(), connection_commands(),
           client_commands(),      config_commands(),      introspection_commands(),
           debug_commands(),       server_commands(),      persistence_commands(),
-          replication_commands(), function_commands()};
+          replication_commands(), function_commands(),    pubsub_commands()};
 }
 
 // The rows of the reference table by name, each split at its tabs.
