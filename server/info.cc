@@ -201,17 +201,17 @@ void add_used_memory(const InfoSources& from, const ClientTotals& clients, size_
 }
 
 void add_lua_memory(const InfoSources& from, InfoText* out) {
-  out->field("used_memory_lua", 0);
-  out->field("used_memory_vm_eval", 0);
-  out->human("used_memory_lua_human", 0);
-  out->field("used_memory_scripts_eval", 0);
-  out->field("number_of_cached_scripts", 0);
+  out->field("used_memory_lua", from.script_lua_bytes);
+  out->field("used_memory_vm_eval", from.script_lua_bytes);
+  out->human("used_memory_lua_human", from.script_lua_bytes);
+  out->field("used_memory_scripts_eval", from.script_source_bytes);
+  out->field("number_of_cached_scripts", from.scripts);
   out->field("number_of_functions", from.functions);
   out->field("number_of_libraries", from.libraries);
-  out->field("used_memory_vm_functions", from.lua_bytes);
-  out->bytes("used_memory_vm_total", from.lua_bytes);
+  out->field("used_memory_vm_functions", from.function_lua_bytes);
+  out->bytes("used_memory_vm_total", from.function_lua_bytes + from.script_lua_bytes);
   out->field("used_memory_functions", 0);
-  out->bytes("used_memory_scripts", 0);
+  out->bytes("used_memory_scripts", from.script_source_bytes);
 }
 
 // Signed: sharing and swapping can make the wider figure the smaller one.

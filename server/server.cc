@@ -27,6 +27,7 @@ Server::Server(Config& config, World world)
       keyspace_(static_cast<int>(config.settings().databases), world.random_seed),
       executor_(keyspace_, config, world.clock, services_),
       functions_(executor_),
+      scripts_(executor_),
       persistence_(config, world.env, world.clock, executor_),
       replication_(Replication::World{config, world.env, world.loop, world.clock, executor_,
                                       persistence_, world.random_seed + 1, world.make_pipe}),
@@ -39,6 +40,7 @@ Server::Server(Config& config, World world)
   services_.keyspace = &keyspace_;
   services_.executor = &executor_;
   services_.functions = &functions_;
+  services_.scripts = &scripts_;
   services_.persistence = &persistence_;
   services_.replication = &replication_;
   services_.control = this;
@@ -196,7 +198,11 @@ std::string Server::info(std::span<const std::string_view> sections) {
                                 .replication = replication_.info(),
                                 .libraries = functions_.functions().libraries().size(),
                                 .functions = functions_.functions().function_count(),
-                                .lua_bytes = functions_.memory_bytes()},
+                                .function_lua_bytes = functions_.memory_bytes(),
+                                .scripts = scripts_.cache().size(),
+                                .script_source_bytes = scripts_.cache().source_bytes(),
+                                .script_lua_bytes = scripts_.memory_bytes(),
+                                .evicted_scripts = scripts_.evicted()},
                     sections);
 }
 

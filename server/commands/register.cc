@@ -18,6 +18,7 @@ void register_all_commands(CommandTable& table) {
   table.add(replication_commands());
   table.add(function_commands());
   table.add(pubsub_commands());
+  table.add(scripting_commands());
 }
 
 }  // namespace tandem
