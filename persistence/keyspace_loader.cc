@@ -10,8 +10,6 @@ namespace tandem {
 namespace {
 
 constexpr size_t kReplicationIdChars = 40;
-// The access counter of a key that nothing is known about.
-constexpr uint32_t kInitialFrequency = 5;
 
 Entry* insert(Database& db, std::string_view key, RdbValue value) {
   if (auto* text = std::get_if<std::string>(&value)) return db.set_string(key, *text);
@@ -39,13 +37,11 @@ Status KeyspaceLoader::on_library(std::string source) {
 }
 
 uint32_t KeyspaceLoader::access_clock_of(const RdbKey& key) const {
-  const auto now_s = static_cast<uint32_t>(options_.now_ms / 1000);
   if (options_.access == AccessRecord::kFrequency) {
-    // Minutes in the upper 16 bits, the counter in the lower eight.
-    const uint32_t counter = key.frequency.value_or(kInitialFrequency);
-    return ((now_s / 60) & 0xffff) << 8 | counter;
+    const uint32_t counter = key.frequency.value_or(AccessClock::kInitialFrequency);
+    return AccessClock::with_frequency(counter, options_.now_ms);
   }
-  return (now_s - static_cast<uint32_t>(key.idle_seconds.value_or(0))) & 0xffffff;
+  return AccessClock::idle_for(static_cast<int64_t>(key.idle_seconds.value_or(0)), options_.now_ms);
 }
 
 Status KeyspaceLoader::on_key(const RdbKey& key, RdbValue value) {

@@ -47,11 +47,6 @@ void write_libraries(RdbEncoder& out, const std::vector<std::string>& libraries)
   }
 }
 
-// Seconds since the last access; the clock of 24 bits wraps around.
-uint32_t idle_seconds(const Entry& entry, int64_t now_ms) {
-  return (static_cast<uint32_t>(now_ms / 1000) - entry.access_clock()) & 0xffffff;
-}
-
 void write_key(RdbEncoder& out, const Entry& entry, const SnapshotSource& source, int version) {
   if (entry.has_expiry()) {
     out.byte(rdb::kExpireMs);
@@ -59,10 +54,11 @@ void write_key(RdbEncoder& out, const Entry& entry, const SnapshotSource& source
   }
   if (source.access == AccessRecord::kIdle) {
     out.byte(rdb::kIdle);
-    out.length(idle_seconds(entry, source.now_ms));
+    out.length(AccessClock::idle_seconds(entry.access_clock(), source.now_ms));
   } else if (source.access == AccessRecord::kFrequency) {
     out.byte(rdb::kFrequency);
-    out.byte(static_cast<uint8_t>(entry.access_clock()));
+    const AccessClock& access = source.keyspace->access();
+    out.byte(static_cast<uint8_t>(access.frequency_of(entry.access_clock(), source.now_ms)));
   }
   out.byte(rdb_type_of(entry, version));
   out.string(entry.key());

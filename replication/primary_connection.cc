@@ -295,7 +295,8 @@ Status PrimaryConnection::install() {
   std::shared_ptr<Keyspace> other = load_->take_keyspace();
   Keyspace& keyspace = parts_.executor.keyspace();
   keyspace.swap_contents(*other);
-  keyspace.free_in_background([old = std::move(other)]() mutable { old.reset(); });
+  const size_t keys = other->total_size();
+  keyspace.free_in_background([old = std::move(other)]() mutable { old.reset(); }, keys, 0);
   const auto& position = load_->loader().position();
   applier_.set_db(position ? std::max(position->stream_db, 0) : 0);
   parts_.replaced(sync_id_, sync_offset_);

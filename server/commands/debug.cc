@@ -97,7 +97,7 @@ void debug_object(Call& call) {
   // A dump is the value's record between the type and a footer of version and checksum.
   constexpr size_t kTypeAndFooter = 1 + 2 + 8;
   const size_t serialized = dump_value(*entry).size() - kTypeAndFooter;
-  const uint32_t idle_s = (call.keyspace.access_clock() - entry->access_clock()) & 0xffffff;
+  const uint32_t idle_s = AccessClock::idle_seconds(entry->access_clock(), call.now_ms());
   char text[256];
   const int length = std::snprintf(
       text, sizeof text,

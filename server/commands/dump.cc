@@ -111,9 +111,15 @@ void emit_restore(Call& call, int64_t deadline_ms, bool absolute_ttl) {
   call.emit(effect);
 }
 
-// The clock of an entry that has been idle for so long; it has 24 bits of seconds.
-uint32_t clock_of_idle(const Call& call, int64_t idle_seconds) {
-  return (call.keyspace.access_clock() - static_cast<uint32_t>(idle_seconds)) & 0xffffff;
+// IDLETIME counts while keys are chosen by when they were used, FREQ while by how often.
+void restore_access(Call& call, const RestoreOptions& options, Entry* entry) {
+  if (call.keyspace.access().frequency) {
+    if (!options.frequency) return;
+    const auto counter = static_cast<uint32_t>(*options.frequency);
+    entry->set_access_clock(AccessClock::with_frequency(counter, call.now_ms()));
+  } else if (options.idle_seconds) {
+    entry->set_access_clock(AccessClock::idle_for(*options.idle_seconds, call.now_ms()));
+  }
 }
 
 }  // namespace
@@ -151,12 +157,7 @@ void restore_command(Call& call) {
   }
   Entry* entry = std::visit(StoreValue{db, key}, *value);
   if (*deadline_ms != kNoExpiry) entry = db.set_expiry(entry, *deadline_ms);
-  if (options.idle_seconds) entry->set_access_clock(clock_of_idle(call, *options.idle_seconds));
-  if (options.frequency) {
-    // Of the LFU clock only the counter is given; the minutes stay those of now.
-    entry->set_access_clock((entry->access_clock() & ~0xffu) |
-                            static_cast<uint32_t>(*options.frequency));
-  }
+  restore_access(call, options, entry);
   emit_restore(call, *deadline_ms, options.absolute_ttl);
   call.reply.ok();
 }

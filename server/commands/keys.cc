@@ -274,11 +274,6 @@ const Entry* find_object(Call& call) {
   return entry;
 }
 
-bool lfu_is_selected(const Call& call) {
-  const MaxmemoryPolicy policy = call.executor.config().settings().maxmemory_policy;
-  return policy == MaxmemoryPolicy::kAllkeysLfu || policy == MaxmemoryPolicy::kVolatileLfu;
-}
-
 void object_encoding_command(Call& call) {
   if (const Entry* entry = find_object(call)) call.reply.bulk(entry->encoding_name());
 }
@@ -291,27 +286,26 @@ void object_refcount_command(Call& call) {
 void object_idletime_command(Call& call) {
   const Entry* entry = find_object(call);
   if (entry == nullptr) return;
-  if (lfu_is_selected(call)) {
+  if (call.keyspace.access().frequency) {
     call.reply.error(
         "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when "
         "switching between policies at runtime LRU and LFU data will take some time to adjust.");
     return;
   }
-  // The clock of entries has 24 bits and wraps around.
-  call.reply.integer((call.keyspace.access_clock() - entry->access_clock()) & 0xffffff);
+  call.reply.integer(AccessClock::idle_seconds(entry->access_clock(), call.now_ms()));
 }
 
 void object_freq_command(Call& call) {
   const Entry* entry = find_object(call);
   if (entry == nullptr) return;
-  if (!lfu_is_selected(call)) {
+  if (!call.keyspace.access().frequency) {
     call.reply.error(
         "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note "
         "that when switching between policies at runtime LRU and LFU data will take some time to "
         "adjust.");
     return;
   }
-  call.reply.integer(entry->access_clock() & 0xff);
+  call.reply.integer(call.keyspace.access().frequency_of(entry->access_clock(), call.now_ms()));
 }
 
 void object_help_command(Call& call) {

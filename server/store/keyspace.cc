@@ -12,8 +12,10 @@
 namespace tandem {
 
 namespace {
-constexpr size_t kCheapToFree = 64;  // allocations; a value of more is freed in the background
-}
+// A value of more allocations, or a string of more bytes, is freed in the background.
+constexpr size_t kCheapToFree = 64;
+constexpr size_t kCheapStringBytes = 1024 * 1024;
+}  // namespace
 
 // Lays out entries; the only code that knows where each part stands when writing.
 class EntryBuilder {
@@ -122,8 +124,20 @@ Entry* Database::lookup(std::string_view key, bool touch) {
     if (owner_->expiry_policy_ == ExpiryPolicy::kDelete) expire(entry);
     return nullptr;
   }
-  if (touch && owner_->touching_) entry->set_access_clock(owner_->access_clock());
+  if (touch && owner_->touching_) this->touch(entry);
   return entry;
+}
+
+void Database::touch(Entry* entry) {
+  entry->set_access_clock(
+      owner_->access_.touched(entry->access_clock(), owner_->now_ms_, owner_->random_));
+}
+
+// The clock of an entry that takes the place of another one, or of none. To overwrite a key is to
+// use it.
+uint32_t Database::clock_for(const Entry* replaced) const {
+  if (replaced == nullptr) return owner_->access_.fresh(owner_->now_ms_);
+  return owner_->access_.touched(replaced->access_clock(), owner_->now_ms_, owner_->random_);
 }
 
 Entry* Database::find(std::string_view key) {
@@ -188,12 +202,11 @@ Entry* Database::put_string(std::string_view key, std::string_view bytes, int64_
   const bool same_layout = entry != nullptr && entry->has_expiry() == (expires_at_ms != kNoExpiry);
   if (same_layout && EntryBuilder::overwrite(entry, bytes)) {
     if (expires_at_ms != kNoExpiry) EntryBuilder::store(entry->body(), expires_at_ms);
-    entry->set_access_clock(owner_->access_clock());
+    touch(entry);
   } else {
-    entry = place(
-        slot,
-        EntryOwner(EntryBuilder::build_string(key, bytes, expires_at_ms, owner_->access_clock())),
-        hash);
+    const uint32_t clock = clock_for(entry);
+    entry =
+        place(slot, EntryOwner(EntryBuilder::build_string(key, bytes, expires_at_ms, clock)), hash);
   }
   modified(key);
   return entry;
@@ -203,11 +216,12 @@ Entry* Database::set_integer(std::string_view key, int64_t number, bool keep_exp
   const uint64_t hash = hash_bytes(key);
   Entry** slot = keys_.find(key, hash);
   const int64_t expiry = slot != nullptr && keep_expiry ? (*slot)->expires_at_ms() : kNoExpiry;
-  Entry* entry = place(slot,
-                       EntryOwner(EntryBuilder::build(
-                           key, ValueType::kString, Entry::Kind::kInteger,
-                           static_cast<uint64_t>(number), {}, expiry, owner_->access_clock())),
-                       hash);
+  Entry* entry =
+      place(slot,
+            EntryOwner(EntryBuilder::build(key, ValueType::kString, Entry::Kind::kInteger,
+                                           static_cast<uint64_t>(number), {}, expiry,
+                                           clock_for(slot != nullptr ? *slot : nullptr))),
+            hash);
   modified(key);
   return entry;
 }
@@ -217,11 +231,12 @@ Entry* Database::set_value(std::string_view key, std::unique_ptr<Value> value, b
   Entry** slot = keys_.find(key, hash);
   const int64_t expiry = slot != nullptr && keep_expiry ? (*slot)->expires_at_ms() : kNoExpiry;
   const ValueType type = value->type();
-  Entry* entry = place(slot,
-                       EntryOwner(EntryBuilder::build(key, type, Entry::Kind::kValue,
-                                                      reinterpret_cast<uint64_t>(value.release()),
-                                                      {}, expiry, owner_->access_clock())),
-                       hash);
+  Entry* entry =
+      place(slot,
+            EntryOwner(EntryBuilder::build(key, type, Entry::Kind::kValue,
+                                           reinterpret_cast<uint64_t>(value.release()), {}, expiry,
+                                           clock_for(slot != nullptr ? *slot : nullptr))),
+            hash);
   modified(key);
   return entry;
 }
@@ -300,21 +315,33 @@ Entry* Database::set_expiry(Entry* entry, int64_t at_ms) {
 }
 
 void Database::dispose(EntryOwner entry) {
-  if (entry->kind() == Entry::Kind::kValue && entry->value()->free_effort() > kCheapToFree) {
-    owner_->free_in_background([raw = entry.release()] { EntryDeleter()(raw); });
-  }
+  const bool cheap =
+      entry->kind() == Entry::Kind::kValue ? entry->value()->free_effort() <= kCheapToFree
+      : entry->kind() == Entry::Kind::kRaw ? entry->raw()->allocated() <= kCheapStringBytes
+                                           : true;
+  if (cheap) return;
+  const size_t bytes = entry->memory_usage();
+  owner_->free_in_background([raw = entry.release()] { EntryDeleter()(raw); }, 1, bytes);
 }
 
 void Database::clear() {
   if (owner_->observer_ != nullptr) owner_->observer_->database_replacing(index_);
-  volatile_.clear();
   expire_cursor_ = 0;
-  auto old = std::make_shared<EntryTable>(std::move(keys_));
-  keys_ = EntryTable();
-  if (!old->empty()) {
-    owner_->free_in_background(
-        [old] { old->for_each([](Entry* entry) { EntryDeleter()(entry); }); });
-  }
+  struct Tables {
+    EntryTable keys, volatile_keys;
+  };
+  const auto old = std::make_shared<Tables>();
+  std::swap(old->keys, keys_);
+  std::swap(old->volatile_keys, volatile_);
+  if (old->keys.empty()) return;
+  const size_t bytes = old->keys.memory_usage() + old->volatile_keys.memory_usage();
+  // Where `old` itself goes is not known: the tables must not outlive the work.
+  const auto free_all = [old] {
+    old->keys.for_each([](Entry* entry) { EntryDeleter()(entry); });
+    old->keys.clear();
+    old->volatile_keys.clear();
+  };
+  owner_->free_in_background(free_all, old->keys.size(), bytes);
 }
 
 Entry* Database::random(Random& random) {
@@ -392,12 +419,16 @@ size_t Keyspace::total_size() const {
   return keys;
 }
 
-void Keyspace::free_in_background(std::function<void()> work) {
-  if (background_) {
-    background_(std::move(work));
-  } else {
+void Keyspace::free_in_background(std::function<void()> work, size_t objects, size_t bytes) {
+  if (!background_) return work();
+  background_counts_->pending_objects += objects;
+  background_counts_->pending_bytes += bytes;
+  background_([work = std::move(work), counts = background_counts_, objects, bytes] {
     work();
-  }
+    counts->pending_objects -= objects;
+    counts->pending_bytes -= bytes;
+    counts->freed_objects += objects;
+  });
 }
 
 }  // namespace tandem

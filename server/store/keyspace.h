@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -8,6 +9,7 @@
 #include <vector>
 
 #include "server/base/random.h"
+#include "server/store/access_clock.h"
 #include "server/store/entry.h"
 #include "server/store/table.h"
 
@@ -101,6 +103,16 @@ class Database {
     return keys_.scan(cursor, visit);
   }
   bool expired(const Entry* entry) const;
+  // Calls visit(const Entry*) for up to `count` keys, expired ones too, from a random place on: of
+  // all, or of those that have an expiry. Nothing may change meanwhile.
+  template <typename Visit>
+  void sample(Random& random, size_t count, bool volatile_only, Visit&& visit) const {
+    (volatile_only ? volatile_ : keys_).sample(random, count, visit);
+  }
+  // A random one of the keys that have an expiry, or null. It may have expired.
+  Entry* random_volatile(Random& random) {
+    return volatile_.empty() ? nullptr : volatile_.random(random);
+  }
   // A random live key, or null.
   Entry* random(Random& random);
 
@@ -127,6 +139,8 @@ class Database {
   void swap_keys(Database& other);
   EntryOwner remove(std::string_view key, uint64_t hash);
   void dispose(EntryOwner entry);
+  void touch(Entry* entry);
+  uint32_t clock_for(const Entry* replaced) const;
 
   Keyspace* owner_;
   int index_;
@@ -152,8 +166,9 @@ class Keyspace {
 
   void set_time(int64_t wall_ms) { now_ms_ = wall_ms; }
   int64_t now_ms() const { return now_ms_; }
-  // The clock that find() writes into entries: seconds for LRU.
-  uint32_t access_clock() const { return static_cast<uint32_t>(now_ms_ / 1000) & 0xffffff; }
+  // What entries note about their use; maxmemory-policy decides.
+  AccessClock& access() { return access_; }
+  const AccessClock& access() const { return access_; }
   // False while a command of a CLIENT NO-TOUCH client runs.
   void set_touching(bool on) { touching_ = on; }
 
@@ -162,7 +177,13 @@ class Keyspace {
   // freed at once.
   using Background = std::function<void(std::function<void()> work)>;
   void set_background(Background background) { background_ = std::move(background); }
-  void free_in_background(std::function<void()> work);
+  // `objects` and `bytes` are what it frees, as far as known.
+  void free_in_background(std::function<void()> work, size_t objects, size_t bytes);
+  // What has been handed to the background and is not freed yet, or has been since the start.
+  struct BackgroundCounts {
+    std::atomic<size_t> pending_objects{0}, pending_bytes{0}, freed_objects{0};
+  };
+  BackgroundCounts& background_counts() { return *background_counts_; }
 
   void set_expiry_policy(ExpiryPolicy policy) { expiry_policy_ = policy; }
   ExpiryPolicy expiry_policy() const { return expiry_policy_; }
@@ -178,9 +199,12 @@ class Keyspace {
   std::vector<std::unique_ptr<Database>> databases_;
   KeyspaceObserver* observer_ = nullptr;
   Background background_;
+  // Outlives the keyspace if the background does.
+  std::shared_ptr<BackgroundCounts> background_counts_ = std::make_shared<BackgroundCounts>();
   KeyspaceStats stats_;
   Random random_;
   int64_t now_ms_ = 0;
+  AccessClock access_;
   ExpiryPolicy expiry_policy_ = ExpiryPolicy::kDelete;
   bool touching_ = true;
 };

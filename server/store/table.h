@@ -144,6 +144,22 @@ class Table {
     }
   }
 
+  // Calls visit(T*) for `count` elements that stand together somewhere in the table, or for all if
+  // it has not that many. Cheaper than as many of random(), and not independent of each other. The
+  // table must not change meanwhile.
+  template <typename Visit>
+  void sample(Random& random, size_t count, Visit&& visit) const {
+    if (bucket_count_ == 0) return;
+    const size_t start = random.below(bucket_count_);
+    for (size_t i = 0; i < bucket_count_ && count > 0; ++i) {
+      visit_chain(bucket_at((start + i) % bucket_count_), [&](T* element) {
+        if (count == 0) return;
+        --count;
+        visit(element);
+      });
+    }
+  }
+
   // Forgets all elements and gives the table's memory back. The caller frees the elements.
   void clear() {
     release();
