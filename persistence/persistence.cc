@@ -457,6 +457,8 @@ Status Persistence::shut_down(bool save_dataset) {
   return save_now();
 }
 
+size_t Persistence::aof_buffered_bytes() const { return aof_->writer().buffered(); }
+
 PersistenceInfo Persistence::info() const {
   const bool saving = child_purpose_ == ChildPurpose::kSave;
   const int64_t now_ms = clock_.monotonic_ms();

@@ -159,6 +159,8 @@ class Persistence final {
   Status sync_aof();
 
   PersistenceInfo info() const;
+  // What waits to be written to the AOF.
+  size_t aof_buffered_bytes() const;
   // CONFIG RESETSTAT.
   void reset_stats();
 

@@ -301,6 +301,12 @@ void FullSync::relay(uint64_t transfer_id, std::string_view piece) {
   }
 }
 
+size_t FullSync::kept_bytes() const {
+  size_t bytes = 0;
+  for (const auto& transfer : transfers_) bytes += transfer->stream.capacity();
+  return bytes;
+}
+
 size_t FullSync::largest_output(const Transfer& transfer) const {
   size_t largest = 0;
   for (const Replica* replica : transfer.replicas) {
@@ -419,7 +425,7 @@ void FullSync::pump() {
 }
 
 void FullSync::feed(std::string_view bytes) {
-  const OutputBufferLimit limit = parts_.executor.output_limit(ClientClass::kReplica);
+  const OutputBufferLimit limit = parts_.executor.output_limit(ClientKind::kReplica);
   for (const auto& transfer : transfers_) {
     if (transfer->failed || transfer->replicas.empty()) continue;
     transfer->stream.append(bytes);

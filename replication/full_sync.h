@@ -53,6 +53,8 @@ class FullSync {
   void feed(std::string_view bytes);
   // A replica that loads has told that it is done: the stream follows.
   void acknowledged(Replica& replica);
+  // Stream bytes that are being kept.
+  size_t kept_bytes() const;
   // The connection has ended.
   void replica_gone(Replica& replica);
   // Once a second: what could not start yet.

@@ -103,6 +103,14 @@ int64_t ReplicaSet::count_good() const {
   return count;
 }
 
+size_t ReplicaSet::output_bytes() const {
+  size_t bytes = 0;
+  for (const auto& [id, replica] : replicas_) {
+    if (Link* link = replica.client->link()) bytes += link->output().capacity();
+  }
+  return bytes;
+}
+
 std::vector<ReplicaInfo> ReplicaSet::info() const {
   std::vector<ReplicaInfo> all;
   for (const auto& [id, replica] : replicas_) {

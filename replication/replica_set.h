@@ -76,6 +76,8 @@ class ReplicaSet {
   // Online replicas that were heard from within min-replicas-max-lag.
   int64_t count_good() const;
   std::vector<ReplicaInfo> info() const;
+  // What waits to be sent to them.
+  size_t output_bytes() const;
 
   // Once a second: keeps waiting replicas' links alive and closes those of silent ones.
   void cron();

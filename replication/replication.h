@@ -81,6 +81,8 @@ class Replication final : public EffectSink, public ClientObserver {
   std::optional<int64_t> wait(Client& client, int64_t replicas, int64_t timeout_ms);
 
   ReplicationInfo info() const;
+  // What waits to be sent to replicas; the backlog is not part of it.
+  size_t output_bytes() const { return replicas_.output_bytes() + full_sync_.kept_bytes(); }
   void reset_stats();
 
   EffectTarget target() const override { return kEffectToReplicas; }

@@ -1,8 +1,5 @@
 #include "replication/stream_applier.h"
 
-#include <algorithm>
-#include <iterator>
-
 #include "server/base/log.h"
 #include "server/base/strings.h"
 
@@ -12,11 +9,9 @@ namespace {
 
 constexpr size_t kShownName = 128;
 
-// What serves the link, and messages: no part of the dataset's history on disk.
-bool is_transient(Args args) {
-  constexpr std::string_view kNames[] = {"PING", "REPLCONF", "PUBLISH", "SPUBLISH"};
-  return std::any_of(std::begin(kNames), std::end(kNames),
-                     [&](std::string_view name) { return equals_ignore_case(args[0], name); });
+// What only serves the link: no part of the dataset's history on disk.
+bool is_link_upkeep(Args args) {
+  return equals_ignore_case(args[0], "PING") || equals_ignore_case(args[0], "REPLCONF");
 }
 
 // While a stream is applied its effects are the stream itself, and its primary decides when a key
@@ -49,6 +44,8 @@ void StreamApplier::begin(Client* client) {
 
 Result<size_t> StreamApplier::apply(std::string_view input) {
   executor_.begin_batch();
+  // Before effects are suspended: keys that this server evicts by itself are news to its AOF.
+  executor_.make_room();
   const Result<size_t> taken = run_all(input);
   if (!log_.empty()) persistence_.on_forwarded_stream(log_db_, log_);
   if (!applied_.empty()) pass_on_(applied_);
@@ -70,10 +67,10 @@ Result<size_t> StreamApplier::run_all(std::string_view input) {
         open_unit_.append(input.substr(taken, parser_.consumed()));
         break;
       case RequestParser::Outcome::kRequest: {
-        const bool transient = is_transient(parser_.args());
+        const bool upkeep = is_link_upkeep(parser_.args());
         open_unit_.append(input.substr(taken, parser_.consumed()));
         run(parser_.args());
-        if (!client_->transaction.active) end_of_unit(!transient);
+        if (!client_->transaction.active) end_of_unit(!upkeep);
         break;
       }
     }

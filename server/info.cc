@@ -16,6 +16,7 @@
 #include "server/base/strings.h"
 #include "server/base/version.h"
 #include "server/exec/blocked_clients.h"
+#include "server/exec/eviction.h"
 
 namespace tandem {
 namespace {
@@ -109,7 +110,7 @@ void add_server(const InfoSources& from, InfoText* out) {
   out->field("uptime_in_days", uptime_s / 86400);
   out->field("hz", settings.hz);
   out->field("configured_hz", settings.hz);
-  out->field("lru_clock", from.executor.keyspace().access_clock());
+  out->field("lru_clock", AccessClock::seconds(from.executor.keyspace().now_ms()));
   out->field("executable", executable.string());
   out->field("config_file", from.executor.config().file());
   out->field("io_threads_active", 0);
@@ -130,9 +131,7 @@ ClientTotals count_clients(const Executor& executor) {
   ClientTotals totals;
   for (const auto& [id, client] : executor.clients()) {
     Link* link = client->link();
-    const size_t input = link != nullptr ? link->input_capacity() : 0;
-    const size_t output = link != nullptr ? link->output().capacity() : 0;
-    const size_t bytes = sizeof(Client) + input + output + client->transaction.queued_bytes;
+    const size_t bytes = client->memory_usage();
     const bool replica = client->kind == ClientKind::kReplica;
     (replica ? totals.replicas : totals.connected) += 1;
     (replica ? totals.replica_bytes : totals.client_bytes) += bytes;
@@ -155,7 +154,7 @@ void add_clients(const InfoSources& from, InfoText* out) {
   out->field("client_recent_max_output_buffer", totals.largest_output);
   out->field("blocked_clients", totals.blocked);
   out->field("tracking_clients", 0);
-  out->field("pubsub_clients", from.executor.pubsub().client_count());
+  out->field("pubsub_clients", 0);
   out->field("watching_clients", totals.watching);
   out->field("clients_in_timeout_table", from.executor.blocked().with_deadline());
   out->field("total_watched_keys", totals.watched_keys);
@@ -201,17 +200,17 @@ void add_used_memory(const InfoSources& from, const ClientTotals& clients, size_
 }
 
 void add_lua_memory(const InfoSources& from, InfoText* out) {
-  out->field("used_memory_lua", from.script_lua_bytes);
-  out->field("used_memory_vm_eval", from.script_lua_bytes);
-  out->human("used_memory_lua_human", from.script_lua_bytes);
-  out->field("used_memory_scripts_eval", from.script_source_bytes);
-  out->field("number_of_cached_scripts", from.scripts);
+  out->field("used_memory_lua", 0);
+  out->field("used_memory_vm_eval", 0);
+  out->human("used_memory_lua_human", 0);
+  out->field("used_memory_scripts_eval", 0);
+  out->field("number_of_cached_scripts", 0);
   out->field("number_of_functions", from.functions);
   out->field("number_of_libraries", from.libraries);
-  out->field("used_memory_vm_functions", from.function_lua_bytes);
-  out->bytes("used_memory_vm_total", from.function_lua_bytes + from.script_lua_bytes);
+  out->field("used_memory_vm_functions", from.lua_bytes);
+  out->bytes("used_memory_vm_total", from.lua_bytes);
   out->field("used_memory_functions", 0);
-  out->bytes("used_memory_scripts", from.script_source_bytes);
+  out->bytes("used_memory_scripts", 0);
 }
 
 // Signed: sharing and swapping can make the wider figure the smaller one.
@@ -240,7 +239,7 @@ void add_memory(const InfoSources& from, InfoText* out) {
   out->field("rss_overhead_bytes", beyond(resident, allocator.resident));
   out->decimal("mem_fragmentation_ratio", ratio(resident, used));
   out->field("mem_fragmentation_bytes", beyond(resident, used));
-  out->field("mem_not_counted_for_evict", from.persistence.aof_buffer_length);
+  out->field("mem_not_counted_for_evict", from.executor.eviction().uncounted_bytes());
   out->field("mem_replication_backlog", backlog_bytes(from));
   out->field("mem_total_replication_buffers", backlog_bytes(from) + clients.replica_bytes);
   out->field("mem_clients_slaves", clients.replica_bytes);
@@ -249,6 +248,9 @@ void add_memory(const InfoSources& from, InfoText* out) {
   out->field("mem_aof_buffer", from.persistence.aof_buffer_length);
   out->field("mem_allocator", memory_allocator_name());
   out->field("active_defrag_running", 0);
+  const auto& background = from.executor.keyspace().background_counts();
+  out->field("lazyfree_pending_objects", background.pending_objects.load());
+  out->field("lazyfreed_objects", background.freed_objects.load());
 }
 
 std::string_view ok_or_err(bool ok) { return ok ? "ok" : "err"; }
@@ -314,14 +316,15 @@ void add_stats(const InfoSources& from, InfoText* out) {
   out->field("sync_partial_ok", replication.stats.sync_partial_ok);
   out->field("sync_partial_err", replication.stats.sync_partial_err);
   out->field("expired_keys", keys.expired);
-  out->field("evicted_keys", 0);
+  out->field("evicted_keys", stats.evicted_keys);
   out->field("evicted_clients", stats.evicted_clients);
+  out->field("total_eviction_exceeded_time", from.executor.eviction().total_exceeded_ms());
+  out->field("current_eviction_exceeded_time", from.executor.eviction().exceeded_ms());
   out->field("keyspace_hits", keys.hits);
   out->field("keyspace_misses", keys.misses);
-  const PubSub& pubsub = from.executor.pubsub();
-  out->field("pubsub_channels", pubsub.topic_count(SubscriptionKind::kChannel));
-  out->field("pubsub_patterns", pubsub.topic_count(SubscriptionKind::kPattern));
-  out->field("pubsubshard_channels", pubsub.topic_count(SubscriptionKind::kShardChannel));
+  out->field("pubsub_channels", 0);
+  out->field("pubsub_patterns", 0);
+  out->field("pubsubshard_channels", 0);
   out->field("migrate_cached_sockets", 0);
   out->field("slave_expires_tracked_keys", 0);
   out->field("tracking_total_keys", 0);

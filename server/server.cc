@@ -7,6 +7,8 @@
 #include "server/base/memory.h"
 #include "server/commands/families.h"
 #include "server/exec/blocked_clients.h"
+#include "server/exec/client_memory.h"
+#include "server/exec/eviction.h"
 #include "server/info.h"
 
 namespace tandem {
@@ -27,7 +29,6 @@ Server::Server(Config& config, World world)
       keyspace_(static_cast<int>(config.settings().databases), world.random_seed),
       executor_(keyspace_, config, world.clock, services_),
       functions_(executor_),
-      scripts_(executor_),
       persistence_(config, world.env, world.clock, executor_),
       replication_(Replication::World{config, world.env, world.loop, world.clock, executor_,
                                       persistence_, world.random_seed + 1, world.make_pipe}),
@@ -40,7 +41,6 @@ Server::Server(Config& config, World world)
   services_.keyspace = &keyspace_;
   services_.executor = &executor_;
   services_.functions = &functions_;
-  services_.scripts = &scripts_;
   services_.persistence = &persistence_;
   services_.replication = &replication_;
   services_.control = this;
@@ -61,10 +61,17 @@ Server::~Server() {
   world_.loop.cancel(cron_timer_);
   world_.loop.cancel(expire_timer_);
   world_.loop.cancel(blocked_timer_);
+  world_.loop.cancel(eviction_timer_);
 }
 
 void Server::wire_engines() {
   executor_.blocked().on_earlier_deadline = [this] { await_blocked_deadline(); };
+  executor_.eviction().uncounted_bytes = [this] {
+    return replication_.output_bytes() + persistence_.aof_buffered_bytes();
+  };
+  executor_.eviction().on_unfinished = [this] {
+    if (eviction_timer_ == 0) eviction_timer_ = world_.loop.after(0, [this] { make_room(); });
+  };
   PersistenceHooks& hooks = persistence_.hooks();
   hooks.library_sources = [this] {
     std::vector<std::string> sources;
@@ -128,7 +135,14 @@ void Server::cron() {
 void Server::end_of_turn() {
   // Keys may have changed in other ways than by requests: by expiry, by a primary's stream.
   executor_.blocked().serve();
+  executor_.client_memory().evict();
   persistence_.end_of_turn();
+}
+
+void Server::make_room() {
+  eviction_timer_ = 0;
+  executor_.refresh_time();
+  executor_.make_room();
 }
 
 void Server::await_blocked_deadline() {
@@ -181,8 +195,8 @@ void Server::close_clients_past_limits() {
   for (const auto& [id, client] : executor_.clients()) {
     if (client->closing() || client->link() == nullptr) continue;
     executor_.check_output_limit(*client);
+    executor_.client_memory().update(*client);
     if (timeout_ms <= 0 || client->kind != ClientKind::kNormal || client->blocked()) continue;
-    if (client->subscriptions != nullptr) continue;
     if (keyspace_.now_ms() - client->last_interaction_ms > timeout_ms) client->close_now();
   }
 }
@@ -198,11 +212,7 @@ std::string Server::info(std::span<const std::string_view> sections) {
                                 .replication = replication_.info(),
                                 .libraries = functions_.functions().libraries().size(),
                                 .functions = functions_.functions().function_count(),
-                                .function_lua_bytes = functions_.memory_bytes(),
-                                .scripts = scripts_.cache().size(),
-                                .script_source_bytes = scripts_.cache().source_bytes(),
-                                .script_lua_bytes = scripts_.memory_bytes(),
-                                .evicted_scripts = scripts_.evicted()},
+                                .lua_bytes = functions_.memory_bytes()},
                     sections);
 }
 
@@ -217,6 +227,7 @@ Status Server::shutdown(const ShutdownOptions& options) {
 
 void Server::reset_stats() {
   executor_.stats() = ExecutorStats{};
+  executor_.eviction().reset_stats();
   keyspace_.stats() = KeyspaceStats{};
   executor_.commands().reset_stats();
   persistence_.reset_stats();

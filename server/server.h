@@ -6,7 +6,6 @@
 #include <string>
 
 #include "functions/function_engine.h"
-#include "functions/script_engine.h"
 #include "persistence/persistence.h"
 #include "replication/replication.h"
 #include "server/base/clock.h"
@@ -70,6 +69,7 @@ class Server final : public ServerControl {
   TrafficTotals traffic_totals() const;
   void expire_keys();
   void await_blocked_deadline();
+  void make_room();
   void close_clients_past_limits();
 
   Config& config_;
@@ -78,7 +78,6 @@ class Server final : public ServerControl {
   Keyspace keyspace_;
   Executor executor_;
   FunctionEngine functions_;
-  ScriptEngine scripts_;
   Persistence persistence_;
   Replication replication_;
   TrafficRates traffic_;
@@ -88,6 +87,7 @@ class Server final : public ServerControl {
   TimerId cron_timer_ = 0;
   TimerId expire_timer_ = 0;
   TimerId blocked_timer_ = 0;
+  TimerId eviction_timer_ = 0;
 };
 
 }  // namespace tandem

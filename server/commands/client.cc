@@ -24,7 +24,6 @@ std::string flags_of(const Client& client) {
   std::string flags;
   if (client.kind == ClientKind::kReplica) flags += 'S';
   if (client.kind == ClientKind::kPrimary) flags += 'M';
-  if (client.subscriptions != nullptr) flags += 'P';
   if (client.transaction.active) flags += 'x';
   if (client.blocked()) flags += 'b';
   if (client.watch_broken) flags += 'd';
@@ -55,10 +54,6 @@ class ClientLine {
   std::string text_;
 };
 
-size_t subscription_count(const Client& client, SubscriptionKind kind) {
-  return client.subscriptions == nullptr ? 0 : client.subscriptions->count(kind);
-}
-
 size_t argument_bytes(const Call& call, const Client& client) {
   if (&client != &call.client) return 0;
   size_t bytes = 0;
@@ -73,9 +68,6 @@ void add_buffers(const Call& call, Client& client, ClientLine* line) {
   const size_t output = link != nullptr ? link->output().size() : 0;
   const size_t output_room = link != nullptr ? link->output().capacity() : 0;
   const size_t args = argument_bytes(call, client);
-  const size_t total = sizeof(Client) + room + output_room + client.transaction.queued_bytes +
-                       client.name.size() + client.library_name.size() +
-                       client.library_version.size();
   line->add("qbuf", queued)
       .add("qbuf-free", room - std::min(room, queued))
       .add("argv-mem", args)
@@ -85,7 +77,7 @@ void add_buffers(const Call& call, Client& client, ClientLine* line) {
       .add("obl", output)
       .add("oll", 0)
       .add("omem", 0)
-      .add("tot-mem", total);
+      .add("tot-mem", client.memory_usage());
 }
 
 // The client as a line of CLIENT LIST, without its end.
@@ -106,9 +98,9 @@ std::string describe(const Call& call, Client& client) {
       .add("flags", flags_of(client))
       .add("capa", "")
       .add("db", client.db)
-      .add("sub", subscription_count(client, SubscriptionKind::kChannel))
-      .add("psub", subscription_count(client, SubscriptionKind::kPattern))
-      .add("ssub", subscription_count(client, SubscriptionKind::kShardChannel))
+      .add("sub", 0)
+      .add("psub", 0)
+      .add("ssub", 0)
       .add("multi", client.transaction.active
                         ? static_cast<int64_t>(client.transaction.queue.size())
                         : int64_t{-1})
@@ -131,15 +123,14 @@ std::string describe(const Call& call, Client& client) {
 struct ClientFilter {
   std::unordered_set<uint64_t> ids;
   std::optional<ClientKind> kind;
-  std::optional<bool> subscribers;  // TYPE pubsub: yes; TYPE normal: no
+  bool subscribers = false;  // TYPE pubsub: no client here is one
   std::optional<std::string> user, address, local_address;
   int64_t min_age_seconds = 0;
   bool skip_me = false;
 
   bool matches(const Call& call, const Client& client) const {
     const Link* link = client.link();
-    if (link == nullptr) return false;
-    if (subscribers && (client.subscriptions != nullptr) != *subscribers) return false;
+    if (link == nullptr || subscribers) return false;
     if (skip_me && &client == &call.client) return false;
     if (!ids.empty() && !ids.contains(client.id)) return false;
     if (kind && client.kind != *kind) return false;
@@ -153,13 +144,11 @@ struct ClientFilter {
 bool read_kind(std::string_view text, ClientFilter* filter) {
   if (equals_ignore_case(text, "normal")) {
     filter->kind = ClientKind::kNormal;
-    filter->subscribers = false;
   } else if (equals_ignore_case(text, "replica") || equals_ignore_case(text, "slave")) {
     filter->kind = ClientKind::kReplica;
   } else if (equals_ignore_case(text, "primary") || equals_ignore_case(text, "master")) {
     filter->kind = ClientKind::kPrimary;
   } else if (equals_ignore_case(text, "pubsub")) {
-    filter->kind = ClientKind::kNormal;
     filter->subscribers = true;
   } else {
     return false;

@@ -17,7 +17,6 @@ class FunctionEngine;
 class Keyspace;
 class Persistence;
 class Replication;
-class ScriptEngine;
 struct CommandRow;
 
 // What commands ask of the composition root above them.
@@ -50,7 +49,6 @@ struct Services {
   Keyspace* keyspace = nullptr;
   Executor* executor = nullptr;
   FunctionEngine* functions = nullptr;
-  ScriptEngine* scripts = nullptr;
   Persistence* persistence = nullptr;
   Replication* replication = nullptr;
   ServerControl* control = nullptr;

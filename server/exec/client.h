@@ -9,9 +9,7 @@
 #include <vector>
 
 #include "server/base/link.h"
-#include "server/base/settings.h"
 #include "server/exec/command.h"
-#include "server/exec/pubsub.h"
 #include "server/resp/encoder.h"
 #include "server/resp/request_parser.h"
 
@@ -101,20 +99,15 @@ class Client final : public LinkHandler {
   // Ends a block whose request is still in the input and is read again.
   void resume();
 
-  // Sends what is no reply: a message, an invalidation, a line of MONITOR. `head` and `tail` are
-  // whole RESP values together. What concerns the client whose request runs now comes after its
-  // reply. CLIENT REPLY does not hold it back.
-  void push(std::string_view head, std::string_view tail = {});
-  // Appends what push() has kept back while the client's request ran.
-  void flush_pushes();
-  bool has_pushes() const { return !pending_pushes_.empty(); }
-
   void close_after_reply();
   void close_now();
   bool closing() const { return closing_; }
 
   // Gives the connection to a replication stream: input goes to `handler` from now on.
   void redirect_input(LinkHandler* handler) { redirected_ = handler; }
+
+  // Bytes that the connection takes: its buffers, its transaction and itself.
+  size_t memory_usage() const;
 
   const uint64_t id;
   ClientKind kind;  // change it with set_kind()
@@ -129,6 +122,12 @@ class Client final : public LinkHandler {
   Command* last_command = nullptr;
   uint64_t commands_processed = 0;
   uint64_t bytes_in = 0, bytes_out = 0;
+  // As ClientMemory has counted it; the bucket is -1 for a client that must not be evicted.
+  struct CountedMemory {
+    size_t bytes = 0;
+    int bucket = -1;
+  };
+  CountedMemory counted_memory;
   // When the soft output limit was first passed, or 0.
   int64_t soft_limit_since_ms = 0;
 
@@ -136,11 +135,6 @@ class Client final : public LinkHandler {
   // WATCHed keys as (database, key); `watch_broken` once one of them changed.
   std::vector<std::pair<int, std::string>> watched;
   bool watch_broken = false;
-  // Null unless it is subscribed to something; changed by PubSub.
-  std::unique_ptr<Subscriptions> subscriptions;
-  // Whether it may only change its subscriptions: in RESP2 replies and messages look alike.
-  bool only_subscribes() const { return subscriptions != nullptr && protocol_ == 2; }
-  ClientClass output_class() const;
   // Replication offset after this client's last write, for WAIT.
   uint64_t last_write_offset = 0;
 
@@ -173,7 +167,6 @@ class Client final : public LinkHandler {
   ReplyMode reply_mode_ = ReplyMode::kOn;
   int protocol_ = 2;
   int replies_to_skip_ = 0;
-  std::string pending_pushes_;
   size_t harmless_output_ = 0;  // for this batch: below it no output limit can be passed
   bool blocked_ = false;
   Blocker* blocker_ = nullptr;

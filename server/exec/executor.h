@@ -53,6 +53,7 @@ struct ExecutorStats {
   uint64_t bytes_out = 0;
   uint64_t unexpected_errors = 0;
   uint64_t total_error_replies = 0;
+  uint64_t evicted_keys = 0;
   uint64_t evicted_clients = 0;
   uint64_t client_output_limit_disconnections = 0;
   uint64_t client_query_limit_disconnections = 0;
@@ -67,6 +68,8 @@ class ClientObserver {
 };
 
 class BlockedClients;
+class ClientMemory;
+class Eviction;
 class WatchedKeys;
 
 // The dispatcher: owns the clients, checks each request against the server's state, runs it, and
@@ -120,8 +123,9 @@ class Executor final : public KeyspaceObserver, public ErrorListener {
   // Closes the client when its output has passed client-output-buffer-limit.
   void check_output_limit(Client& client);
   // The size of the output up to which check_output_limit() has nothing to find.
-  size_t harmless_output(ClientClass of) const;
-  OutputBufferLimit output_limit(ClientClass of) const;
+  size_t harmless_output(ClientKind kind) const;
+  // The limit that applies to such a client.
+  OutputBufferLimit output_limit(ClientKind kind) const;
   // Runs a command that has been resolved and whose argument count fits, as part of a transaction,
   // a function or the AOF: no checks of the client. The effects join the open unit.
   void call(Client& client, Command& command, Args args, Reply& reply);
@@ -135,6 +139,12 @@ class Executor final : public KeyspaceObserver, public ErrorListener {
   // Whether no key that the client WATCHes has changed or expired since.
   bool watch_intact(Client& client);
   void unwatch_all(Client& client);
+  // Frees memory when more than maxmemory is used, as far as one step may, and sets
+  // DispatchState::over_memory_limit: whether there was nothing to free. Dispatch does it before
+  // each command.
+  void make_room();
+  Eviction& eviction() { return *eviction_; }
+  ClientMemory& client_memory() { return *client_memory_; }
   // Clients that wait for keys.
   BlockedClients& blocked() { return *blocked_; }
   // A blocked command has been answered without another run: it counts as one call.
@@ -143,10 +153,6 @@ class Executor final : public KeyspaceObserver, public ErrorListener {
 
   // The command that runs now, for the crash report and SLOWLOG; null when idle.
   const Call* current_call() const { return current_call_; }
-  // The client whose request runs now; null between requests.
-  const Client* serving() const { return serving_; }
-  PubSub& pubsub() { return *pubsub_; }
-  const PubSub& pubsub() const { return *pubsub_; }
   // Calls now, the frozen time refreshed only by the outermost.
   int call_depth() const { return call_depth_; }
   void refresh_time();
@@ -187,7 +193,6 @@ class Executor final : public KeyspaceObserver, public ErrorListener {
   std::string state_refusal(const Demand& demand) const;
   std::string write_refusal() const;
   bool refuse_attack(Client& client, std::string_view name);
-  void check_memory_limit();
   void publish_event(int db, KeyspaceEvent event_class, std::string_view event,
                      std::string_view key);
   void reject(Client& client, Command* command, std::string_view error);
@@ -206,8 +211,8 @@ class Executor final : public KeyspaceObserver, public ErrorListener {
   std::vector<ClientObserver*> client_observers_;
   std::unique_ptr<WatchedKeys> watched_;
   std::unique_ptr<BlockedClients> blocked_;
-  std::unique_ptr<PubSub> pubsub_;
-  const Client* serving_ = nullptr;
+  std::unique_ptr<Eviction> eviction_;
+  std::unique_ptr<ClientMemory> client_memory_;
   const Call* current_call_ = nullptr;
   RequestLimits request_limits_;
   // Of the request that prefetch_bucket() has seen last.
