@@ -17,24 +17,10 @@ constexpr std::string_view kEngineName = "lua";
 // FCALL name numkeys key... arg...
 constexpr size_t kFirstKey = 3;
 
-// MISCONF as a function is told it, from the text that commands are refused with.
-std::string misconf_for_functions(std::string_view misconf) {
-  constexpr std::string_view kAofError = "MISCONF Errors writing to the AOF file: ";
-  constexpr std::string_view kAdvice =
-      ", but it's currently unable to persist to disk. Writable scripts are blocked. Use "
-      "'no-writes' flag for read only scripts.";
-  std::string text = "MISCONF Redis is configured to ";
-  if (misconf.starts_with(kAofError)) {
-    text.append("persist data to AOF").append(kAdvice).append(" AOF error: ");
-    return text.append(misconf.substr(kAofError.size()));
-  }
-  return text.append("save RDB snapshots").append(kAdvice);
-}
-
 }  // namespace
 
 FunctionEngine::FunctionEngine(Executor& executor)
-    : executor_(executor), host_(std::make_shared<LuaHost>(executor)) {}
+    : executor_(executor), host_(std::make_shared<LuaHost>(executor, ScriptWorld::kFunctions)) {}
 
 FunctionEngine::~FunctionEngine() = default;
 
@@ -112,7 +98,9 @@ Status FunctionEngine::merge(FunctionSet set, RestorePolicy policy) {
 void FunctionEngine::run(Call& call, const Function& function, size_t key_count, bool read_only) {
   // The commands it runs emit their own effects.
   call.emit_nothing();
-  const std::string refused = refusal(call, function, read_only);
+  const std::string refused = script_refusal(
+      call, function.flags,
+      read_only ? "ERR Can not execute a function with write flag using fcall_ro." : "");
   if (!refused.empty()) {
     call.reply.error(refused);
     return;
@@ -120,37 +108,10 @@ void FunctionEngine::run(Call& call, const Function& function, size_t key_count,
   ScriptRun run;
   run.function = &function;
   run.call = &call;
+  run.flags = function.flags;
   run.started_ticks = tick_count();
   host_->run_function(run, call.args.subspan(kFirstKey, key_count),
                       call.args.subspan(kFirstKey + key_count), call.reply);
-}
-
-// Why the server's state does not let this function run; empty when it does.
-std::string FunctionEngine::refusal(const Call& call, const Function& function,
-                                    bool read_only) const {
-  if (call.client.kind == ClientKind::kPrimary) return {};
-  const DispatchState& state = executor_.state();
-  const Settings& settings = executor_.config().settings();
-  if (state.is_replica && !state.primary_link_up && !settings.replica_serve_stale_data &&
-      !function.is(kAllowStale)) {
-    return "MASTERDOWN Link with MASTER is down, replica-serve-stale-data is set to 'no' and "
-           "'allow-stale' flag is not set on the script.";
-  }
-  if (function.is(kNoWrites)) return {};
-  // Before the replica's own refusal: what FCALL_RO says must not depend on where it runs.
-  if (read_only) return "ERR Can not execute a function with write flag using fcall_ro.";
-  if (state.is_replica && settings.replica_read_only) {
-    return "READONLY Can not run script with write flag on readonly replica";
-  }
-  if (!state.is_replica && !state.misconf.empty()) return misconf_for_functions(state.misconf);
-  if (!state.is_replica && state.too_few_replicas) {
-    return "NOREPLICAS Not enough good replicas to write.";
-  }
-  if (state.over_memory_limit && !function.is(kAllowOom)) {
-    return "OOM allow-oom flag is not set on the script, can not run it when used memory > "
-           "'maxmemory'";
-  }
-  return {};
 }
 
 bool FunctionEngine::running() const { return host_->run() != nullptr; }
@@ -166,10 +127,7 @@ RunningFunction FunctionEngine::running_function() const {
 
 KillOutcome FunctionEngine::kill() {
   ScriptRun* run = host_->run();
-  if (run == nullptr) return KillOutcome::kNotBusy;
-  if (run->wrote) return KillOutcome::kUnkillable;
-  run->kill = true;
-  return KillOutcome::kKilled;
+  return run == nullptr ? KillOutcome::kNotBusy : run->request_kill();
 }
 
 size_t FunctionEngine::memory_bytes() const { return host_->memory_bytes(); }

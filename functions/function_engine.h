@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "functions/function_set.h"
+#include "functions/script_run.h"
 #include "server/base/result.h"
 
 namespace tandem {
@@ -17,7 +18,6 @@ class Executor;
 class LuaHost;
 
 enum class RestorePolicy : uint8_t { kAppend, kReplace, kFlush };
-enum class KillOutcome : uint8_t { kKilled, kNotBusy, kUnkillable };
 
 // The function that runs now.
 struct RunningFunction {
@@ -77,8 +77,6 @@ class FunctionEngine {
   size_t memory_bytes() const;
 
  private:
-  std::string refusal(const Call& call, const Function& function, bool read_only) const;
-
   Executor& executor_;
   std::shared_ptr<LuaHost> host_;
   FunctionSet functions_;

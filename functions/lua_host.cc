@@ -24,7 +24,9 @@ const char kStoppedKey = 0;
 // Virtual machine instructions between two looks at the clock: well under a millisecond.
 constexpr int kHookInstructions = 100'000;
 
-constexpr const char kChunkName[] = "@user_function";
+// Chunk names, which error texts show.
+constexpr const char kFunctionChunk[] = "@user_function";
+constexpr const char kScriptChunk[] = "@user_script";
 
 // Fixed slots of the main stack, below everything else: the error handler, then the writer's field
 // names.
@@ -58,8 +60,10 @@ void forget_error(ExecutorStats& stats, std::string_view text) {
 
 }  // namespace
 
-LuaHost::LuaHost(Executor& executor)
-    : executor_(executor), script_client_(executor.make_internal_client(ClientKind::kInternal)) {
+LuaHost::LuaHost(Executor& executor, ScriptWorld world)
+    : executor_(executor),
+      world_(world),
+      script_client_(executor.make_internal_client(ClientKind::kInternal)) {
   lua_ = lua_newstate(&LuaAllocator::reallocate, &allocator_);
   if (lua_ == nullptr) throw std::bad_alloc();
   lua_pushlightuserdata(lua_, const_cast<char*>(&kHostKey));
@@ -93,7 +97,7 @@ Status LuaHost::run_library(LibraryLoad& load, std::string_view code) {
     return make_error(ErrorKind::kInvalid, std::move(message));
   };
   // The code starts with a line break: precompiled code cannot get in here.
-  if (luaL_loadbuffer(lua_, code.data(), code.size(), kChunkName) != 0) {
+  if (luaL_loadbuffer(lua_, code.data(), code.size(), kFunctionChunk) != 0) {
     std::string reason = lua_tostring(lua_, -1);
     lua_settop(lua_, base_top_);
     return fail("Error compiling function: " + reason);
@@ -115,6 +119,37 @@ Status LuaHost::run_library(LibraryLoad& load, std::string_view code) {
   return fail("Error registering functions: " + reason);
 }
 
+Result<int> LuaHost::compile_script(std::string_view code) {
+  // Precompiled code begins with a byte that no source does.
+  const bool bytecode = !code.empty() && code[0] == LUA_SIGNATURE[0];
+  if (bytecode || luaL_loadbuffer(lua_, code.data(), code.size(), kScriptChunk) != 0) {
+    std::string reason =
+        bytecode ? "precompiled code is not accepted" : std::string(lua_tostring(lua_, -1));
+    lua_settop(lua_, base_top_);
+    return make_error(ErrorKind::kInvalid,
+                      "Error compiling script (new function): " + std::move(reason));
+  }
+  return luaL_ref(lua_, LUA_REGISTRYINDEX);
+}
+
+// Pushes what is to be called and its arguments; returns their number. A function is given its keys
+// and arguments, a script finds them among the globals.
+int LuaHost::push_call(const ScriptRun& run, std::span<const std::string_view> keys,
+                       std::span<const std::string_view> args) {
+  if (world_ == ScriptWorld::kScripts) {
+    push_texts(lua_, keys);
+    set_script_global(lua_, "KEYS");
+    push_texts(lua_, args);
+    set_script_global(lua_, "ARGV");
+    lua_rawgeti(lua_, LUA_REGISTRYINDEX, run.function->callback);
+    return 0;
+  }
+  lua_rawgeti(lua_, LUA_REGISTRYINDEX, run.function->callback);
+  push_texts(lua_, keys);
+  push_texts(lua_, args);
+  return 2;
+}
+
 void LuaHost::run_function(ScriptRun& run, std::span<const std::string_view> keys,
                            std::span<const std::string_view> args, Reply& reply) {
   struct Finish {
@@ -122,6 +157,7 @@ void LuaHost::run_function(ScriptRun& run, std::span<const std::string_view> key
     ~Finish() {
       if (host.run_->busy) host.executor_.state().busy.clear();
       host.run_ = nullptr;
+      host.executor_.effects().set_targets(kEffectToAll);
       host.stop_message_.clear();
       lua_settop(host.lua_, host.base_top_);
     }
@@ -129,10 +165,8 @@ void LuaHost::run_function(ScriptRun& run, std::span<const std::string_view> key
   run_ = &run;
   protocol_ = 2;
   script_client_->db = run.call->client.db;
-  lua_rawgeti(lua_, LUA_REGISTRYINDEX, run.function->callback);
-  push_texts(lua_, keys);
-  push_texts(lua_, args);
-  if (lua_pcall(lua_, 2, 1, kHandlerSlot) == 0) {
+  const int passed = push_call(run, keys, args);
+  if (lua_pcall(lua_, passed, 1, kHandlerSlot) == 0) {
     results_->write(reply, protocol_);
   } else {
     reply_with_error(*run.function, reply);
@@ -195,13 +229,14 @@ void LuaHost::serve_others(lua_State* lua, lua_Debug* where) {
   if (!run_->busy) {
     run_->busy = true;
     run_->shown_command.assign(run_->call->args.begin(), run_->call->args.end());
+    const char* const killer = world_ == ScriptWorld::kScripts ? "SCRIPT KILL" : "FUNCTION KILL";
     executor_.state().busy =
-        "BUSY Redis is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE.";
+        std::string("BUSY Redis is busy running a script. You can only call ") + killer +
+        " or SHUTDOWN NOSAVE.";
     log_warning("Slow script detected: still in execution after " +
                 std::to_string(executor_.config().settings().busy_reply_threshold) +
-                " milliseconds. You can try killing the script using the FUNCTION KILL command. "
-                "Script name is: " +
-                run_->function->name + ".");
+                " milliseconds. You can try killing the script using the " + killer +
+                " command. Script name is: " + run_->function->name + ".");
   }
   if (executor_.serve_while_busy) executor_.serve_while_busy();
   if (run_->kill) stop(lua, where, "ERR Script killed by user with SCRIPT KILL...");

@@ -14,6 +14,7 @@
 #include "functions/lua_allocator.h"
 #include "functions/lua_reply.h"
 #include "functions/lua_result.h"
+#include "functions/script_run.h"
 #include "server/exec/client.h"
 
 namespace tandem {
@@ -26,18 +27,6 @@ class Executor;
 // xpcall and coroutine.resume pass it on.
 struct ScriptStopped {};
 
-// What a function may do and has done while it runs.
-struct ScriptRun {
-  const Function* function = nullptr;
-  const Call* call = nullptr;
-  uint64_t started_ticks = 0;
-  int64_t started_us = 0;  // monotonic; set when the hook first looks at the clock
-  bool wrote = false;      // ran a command that may write: cannot be killed any more
-  bool busy = false;       // past busy-reply-threshold
-  bool kill = false;
-  std::vector<std::string> shown_command;  // set with `busy`: the request's bytes may move then
-};
-
 // A library whose code is running to register its functions.
 struct LibraryLoad {
   FunctionLibrary* library = nullptr;
@@ -45,7 +34,11 @@ struct LibraryLoad {
   int64_t limit_us = 0;
 };
 
-// The Lua state all functions live in, with its sandbox, and what runs in it.
+// The two worlds of Lua code, each in a state of its own: function libraries, and the scripts of
+// EVAL.
+enum class ScriptWorld : uint8_t { kFunctions, kScripts };
+
+// A Lua state with its sandbox, and what runs in it.
 //
 // The sandbox: globals and API tables are empty tables with a locked metatable that finds the real
 // one, and the library functions that could reach around it are replaced by checked versions
@@ -53,7 +46,7 @@ struct LibraryLoad {
 // shows less while a library loads.
 class LuaHost {
  public:
-  explicit LuaHost(Executor& executor);
+  LuaHost(Executor& executor, ScriptWorld world);
   ~LuaHost();
   LuaHost(const LuaHost&) = delete;
   LuaHost& operator=(const LuaHost&) = delete;
@@ -64,6 +57,9 @@ class LuaHost {
   // Runs a library's code; its register_function calls fill in load.library. The error is the
   // reason, without "ERR ".
   Status run_library(LibraryLoad& load, std::string_view code);
+  // Compiles a script of EVAL; returns the reference of the closure. The error is what EVAL
+  // answers, without "ERR ".
+  Result<int> compile_script(std::string_view code);
   // Calls the function with the request's keys and arguments and writes its result or its error.
   void run_function(ScriptRun& run, std::span<const std::string_view> keys,
                     std::span<const std::string_view> args, Reply& reply);
@@ -71,6 +67,7 @@ class LuaHost {
   void release(int callback);
 
   Executor& executor() { return executor_; }
+  ScriptWorld world() const { return world_; }
   lua_State* state() { return lua_; }
   ScriptRun* run() { return run_; }
   LibraryLoad* load() { return load_; }
@@ -93,9 +90,12 @@ class LuaHost {
   void on_hook(lua_State* lua, lua_Debug* where);
   void serve_others(lua_State* lua, lua_Debug* where);
   [[noreturn]] void stop(lua_State* lua, lua_Debug* where, std::string message);
+  int push_call(const ScriptRun& run, std::span<const std::string_view> keys,
+                std::span<const std::string_view> args);
   void reply_with_error(const Function& function, Reply& reply);
 
   Executor& executor_;
+  const ScriptWorld world_;
   LuaAllocator allocator_;
   lua_State* lua_ = nullptr;
   std::unique_ptr<Client> script_client_;

@@ -353,6 +353,15 @@ void show_globals(lua_State* lua, GlobalsView view) {
   lua_pop(lua, 1);
 }
 
+void set_script_global(lua_State* lua, const char* name) {
+  get_registry(lua, kCallGlobals);
+  lua_insert(lua, -2);
+  lua_pushstring(lua, name);
+  lua_insert(lua, -2);
+  lua_rawset(lua, -3);
+  lua_pop(lua, 1);
+}
+
 void push_error(lua_State* lua, const char* message) {
   lua_createtable(lua, 0, 4);
   lua_pushstring(lua, message);

@@ -96,13 +96,13 @@ std::string refusal(LuaHost& host, const ScriptRun& run, const Command& command,
       !executor.config().settings().replica_serve_stale_data) {
     return "ERR Can not execute the command on a stale replica";
   }
-  if (command.is(kWrite | kMayReplicate) && run.function->is(kNoWrites)) {
+  if (command.is(kWrite | kMayReplicate) && (run.flags & kNoWrites) != 0) {
     return "ERR Write commands are not allowed from read-only scripts.";
   }
   // A function that has written goes on to its end: half of its writes would be worse than all.
   if (run.wrote) return {};
   std::string refused = executor.refusal(host.script_client(), command);
-  if (run.function->is(kAllowOom) && refused.starts_with("OOM ")) return {};
+  if ((run.flags & kAllowOom) != 0 && refused.starts_with("OOM ")) return {};
   return refused;
 }
 
@@ -246,6 +246,52 @@ int api_sha1hex(lua_State* lua) {
   return 1;
 }
 
+// What REPL_AOF, REPL_REPLICA and REPL_ALL are is whom effects are for.
+int api_set_repl(lua_State* lua) {
+  if (lua_gettop(lua) != 1) raise_error(lua, "ERR server.set_repl() requires one argument.");
+  const lua_Number targets = lua_tonumber(lua, 1);
+  if (!(targets >= 0 && targets <= static_cast<int>(kEffectToAll))) {
+    raise_error(
+        lua, "ERR Invalid replication flags. Use REPL_AOF, REPL_REPLICA, REPL_ALL or REPL_NONE.");
+  }
+  host_upvalue(lua).executor().effects().set_targets(static_cast<uint8_t>(targets));
+  return 0;
+}
+
+// Effects have always been what travels.
+int api_replicate_commands(lua_State* lua) {
+  lua_pushboolean(lua, 1);
+  return 1;
+}
+
+// Outside the debugger there is nothing to stop in and nobody to print for.
+int api_breakpoint(lua_State* lua) {
+  lua_pushboolean(lua, 0);
+  return 1;
+}
+int api_debug(lua_State*) { return 0; }
+
+// Every user may run every command.
+int api_acl_check_cmd(lua_State* lua) {
+  const int count = lua_gettop(lua);
+  if (count == 0) {
+    raise_error(lua,
+                "ERR Please specify at least one argument for this server.acl_check_cmd() call");
+  }
+  std::vector<std::string_view> args;
+  for (int i = 1; i <= count; ++i) {
+    if (lua_isstring(lua, i) == 0) {
+      raise_error(lua, "ERR server.acl_check_cmd() command arguments must be strings or integers");
+    }
+    args.push_back(text_at(lua, i));
+  }
+  if (host_upvalue(lua).executor().commands().resolve(args) == nullptr) {
+    raise_error(lua, "ERR Invalid command passed to server.acl_check_cmd()");
+  }
+  lua_pushboolean(lua, 1);
+  return 1;
+}
+
 // In the table on top of the stack.
 void set_function(lua_State* lua, LuaHost& host, const char* name, lua_CFunction function) {
   lua_pushlightuserdata(lua, &host);
@@ -301,6 +347,17 @@ void push_call_api(lua_State* lua, LuaHost& host) {
   set_function(lua, host, "status_reply", api_status_reply);
   set_function(lua, host, "setresp", api_setresp);
   set_function(lua, host, "sha1hex", api_sha1hex);
+  set_function(lua, host, "set_repl", api_set_repl);
+  set_number(lua, "REPL_NONE", 0);
+  set_number(lua, "REPL_AOF", kEffectToAof);
+  set_number(lua, "REPL_REPLICA", kEffectToReplicas);
+  set_number(lua, "REPL_SLAVE", kEffectToReplicas);
+  set_number(lua, "REPL_ALL", kEffectToAll);
+  set_function(lua, host, "acl_check_cmd", api_acl_check_cmd);
+  if (host.world() != ScriptWorld::kScripts) return;
+  set_function(lua, host, "replicate_commands", api_replicate_commands);
+  set_function(lua, host, "breakpoint", api_breakpoint);
+  set_function(lua, host, "debug", api_debug);
 }
 
 void push_load_api(lua_State* lua, LuaHost& host) {

@@ -425,7 +425,7 @@ void FullSync::pump() {
 }
 
 void FullSync::feed(std::string_view bytes) {
-  const OutputBufferLimit limit = parts_.executor.output_limit(ClientKind::kReplica);
+  const OutputBufferLimit limit = parts_.executor.output_limit(ClientClass::kReplica);
   for (const auto& transfer : transfers_) {
     if (transfer->failed || transfer->replicas.empty()) continue;
     transfer->stream.append(bytes);

@@ -1,5 +1,8 @@
 #include "replication/stream_applier.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include "server/base/log.h"
 #include "server/base/strings.h"
 
@@ -9,9 +12,11 @@ namespace {
 
 constexpr size_t kShownName = 128;
 
-// What only serves the link: no part of the dataset's history on disk.
-bool is_link_upkeep(Args args) {
-  return equals_ignore_case(args[0], "PING") || equals_ignore_case(args[0], "REPLCONF");
+// What serves the link, and messages: no part of the dataset's history on disk.
+bool is_transient(Args args) {
+  constexpr std::string_view kNames[] = {"PING", "REPLCONF", "PUBLISH", "SPUBLISH"};
+  return std::any_of(std::begin(kNames), std::end(kNames),
+                     [&](std::string_view name) { return equals_ignore_case(args[0], name); });
 }
 
 // While a stream is applied its effects are the stream itself, and its primary decides when a key
@@ -67,10 +72,10 @@ Result<size_t> StreamApplier::run_all(std::string_view input) {
         open_unit_.append(input.substr(taken, parser_.consumed()));
         break;
       case RequestParser::Outcome::kRequest: {
-        const bool upkeep = is_link_upkeep(parser_.args());
+        const bool transient = is_transient(parser_.args());
         open_unit_.append(input.substr(taken, parser_.consumed()));
         run(parser_.args());
-        if (!client_->transaction.active) end_of_unit(!upkeep);
+        if (!client_->transaction.active) end_of_unit(!transient);
         break;
       }
     }

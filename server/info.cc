@@ -154,7 +154,7 @@ void add_clients(const InfoSources& from, InfoText* out) {
   out->field("client_recent_max_output_buffer", totals.largest_output);
   out->field("blocked_clients", totals.blocked);
   out->field("tracking_clients", 0);
-  out->field("pubsub_clients", 0);
+  out->field("pubsub_clients", from.executor.pubsub().client_count());
   out->field("watching_clients", totals.watching);
   out->field("clients_in_timeout_table", from.executor.blocked().with_deadline());
   out->field("total_watched_keys", totals.watched_keys);
@@ -200,17 +200,17 @@ void add_used_memory(const InfoSources& from, const ClientTotals& clients, size_
 }
 
 void add_lua_memory(const InfoSources& from, InfoText* out) {
-  out->field("used_memory_lua", 0);
-  out->field("used_memory_vm_eval", 0);
-  out->human("used_memory_lua_human", 0);
-  out->field("used_memory_scripts_eval", 0);
-  out->field("number_of_cached_scripts", 0);
+  out->field("used_memory_lua", from.script_lua_bytes);
+  out->field("used_memory_vm_eval", from.script_lua_bytes);
+  out->human("used_memory_lua_human", from.script_lua_bytes);
+  out->field("used_memory_scripts_eval", from.script_source_bytes);
+  out->field("number_of_cached_scripts", from.scripts);
   out->field("number_of_functions", from.functions);
   out->field("number_of_libraries", from.libraries);
-  out->field("used_memory_vm_functions", from.lua_bytes);
-  out->bytes("used_memory_vm_total", from.lua_bytes);
+  out->field("used_memory_vm_functions", from.function_lua_bytes);
+  out->bytes("used_memory_vm_total", from.function_lua_bytes + from.script_lua_bytes);
   out->field("used_memory_functions", 0);
-  out->bytes("used_memory_scripts", 0);
+  out->bytes("used_memory_scripts", from.script_source_bytes);
 }
 
 // Signed: sharing and swapping can make the wider figure the smaller one.
@@ -322,9 +322,10 @@ void add_stats(const InfoSources& from, InfoText* out) {
   out->field("current_eviction_exceeded_time", from.executor.eviction().exceeded_ms());
   out->field("keyspace_hits", keys.hits);
   out->field("keyspace_misses", keys.misses);
-  out->field("pubsub_channels", 0);
-  out->field("pubsub_patterns", 0);
-  out->field("pubsubshard_channels", 0);
+  const PubSub& pubsub = from.executor.pubsub();
+  out->field("pubsub_channels", pubsub.topic_count(SubscriptionKind::kChannel));
+  out->field("pubsub_patterns", pubsub.topic_count(SubscriptionKind::kPattern));
+  out->field("pubsubshard_channels", pubsub.topic_count(SubscriptionKind::kShardChannel));
   out->field("migrate_cached_sockets", 0);
   out->field("slave_expires_tracked_keys", 0);
   out->field("tracking_total_keys", 0);

@@ -25,7 +25,11 @@ struct InfoSources {
   ReplicationInfo replication;
   size_t libraries = 0;
   size_t functions = 0;
-  size_t lua_bytes = 0;
+  size_t function_lua_bytes = 0;  // of the functions' Lua state
+  size_t scripts = 0;
+  size_t script_source_bytes = 0;
+  size_t script_lua_bytes = 0;  // of EVAL's Lua state
+  uint64_t evicted_scripts = 0;
 };
 
 // INFO's text for these section names: single ones, "default", "all", "everything", in any case;

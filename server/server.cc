@@ -29,6 +29,7 @@ Server::Server(Config& config, World world)
       keyspace_(static_cast<int>(config.settings().databases), world.random_seed),
       executor_(keyspace_, config, world.clock, services_),
       functions_(executor_),
+      scripts_(executor_),
       persistence_(config, world.env, world.clock, executor_),
       replication_(Replication::World{config, world.env, world.loop, world.clock, executor_,
                                       persistence_, world.random_seed + 1, world.make_pipe}),
@@ -41,6 +42,7 @@ Server::Server(Config& config, World world)
   services_.keyspace = &keyspace_;
   services_.executor = &executor_;
   services_.functions = &functions_;
+  services_.scripts = &scripts_;
   services_.persistence = &persistence_;
   services_.replication = &replication_;
   services_.control = this;
@@ -197,6 +199,7 @@ void Server::close_clients_past_limits() {
     executor_.check_output_limit(*client);
     executor_.client_memory().update(*client);
     if (timeout_ms <= 0 || client->kind != ClientKind::kNormal || client->blocked()) continue;
+    if (client->subscriptions != nullptr) continue;
     if (keyspace_.now_ms() - client->last_interaction_ms > timeout_ms) client->close_now();
   }
 }
@@ -212,7 +215,11 @@ std::string Server::info(std::span<const std::string_view> sections) {
                                 .replication = replication_.info(),
                                 .libraries = functions_.functions().libraries().size(),
                                 .functions = functions_.functions().function_count(),
-                                .lua_bytes = functions_.memory_bytes()},
+                                .function_lua_bytes = functions_.memory_bytes(),
+                                .scripts = scripts_.cache().size(),
+                                .script_source_bytes = scripts_.cache().source_bytes(),
+                                .script_lua_bytes = scripts_.memory_bytes(),
+                                .evicted_scripts = scripts_.evicted()},
                     sections);
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "functions/function_engine.h"
+#include "functions/script_engine.h"
 #include "persistence/persistence.h"
 #include "replication/replication.h"
 #include "server/base/clock.h"
@@ -78,6 +79,7 @@ class Server final : public ServerControl {
   Keyspace keyspace_;
   Executor executor_;
   FunctionEngine functions_;
+  ScriptEngine scripts_;
   Persistence persistence_;
   Replication replication_;
   TrafficRates traffic_;

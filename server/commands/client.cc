@@ -24,6 +24,7 @@ std::string flags_of(const Client& client) {
   std::string flags;
   if (client.kind == ClientKind::kReplica) flags += 'S';
   if (client.kind == ClientKind::kPrimary) flags += 'M';
+  if (client.subscriptions != nullptr) flags += 'P';
   if (client.transaction.active) flags += 'x';
   if (client.blocked()) flags += 'b';
   if (client.watch_broken) flags += 'd';
@@ -53,6 +54,10 @@ class ClientLine {
  private:
   std::string text_;
 };
+
+size_t subscription_count(const Client& client, SubscriptionKind kind) {
+  return client.subscriptions == nullptr ? 0 : client.subscriptions->count(kind);
+}
 
 size_t argument_bytes(const Call& call, const Client& client) {
   if (&client != &call.client) return 0;
@@ -98,9 +103,9 @@ std::string describe(const Call& call, Client& client) {
       .add("flags", flags_of(client))
       .add("capa", "")
       .add("db", client.db)
-      .add("sub", 0)
-      .add("psub", 0)
-      .add("ssub", 0)
+      .add("sub", subscription_count(client, SubscriptionKind::kChannel))
+      .add("psub", subscription_count(client, SubscriptionKind::kPattern))
+      .add("ssub", subscription_count(client, SubscriptionKind::kShardChannel))
       .add("multi", client.transaction.active
                         ? static_cast<int64_t>(client.transaction.queue.size())
                         : int64_t{-1})
@@ -123,14 +128,15 @@ std::string describe(const Call& call, Client& client) {
 struct ClientFilter {
   std::unordered_set<uint64_t> ids;
   std::optional<ClientKind> kind;
-  bool subscribers = false;  // TYPE pubsub: no client here is one
+  std::optional<bool> subscribers;  // TYPE pubsub: yes; TYPE normal: no
   std::optional<std::string> user, address, local_address;
   int64_t min_age_seconds = 0;
   bool skip_me = false;
 
   bool matches(const Call& call, const Client& client) const {
     const Link* link = client.link();
-    if (link == nullptr || subscribers) return false;
+    if (link == nullptr) return false;
+    if (subscribers && (client.subscriptions != nullptr) != *subscribers) return false;
     if (skip_me && &client == &call.client) return false;
     if (!ids.empty() && !ids.contains(client.id)) return false;
     if (kind && client.kind != *kind) return false;
@@ -144,11 +150,13 @@ struct ClientFilter {
 bool read_kind(std::string_view text, ClientFilter* filter) {
   if (equals_ignore_case(text, "normal")) {
     filter->kind = ClientKind::kNormal;
+    filter->subscribers = false;
   } else if (equals_ignore_case(text, "replica") || equals_ignore_case(text, "slave")) {
     filter->kind = ClientKind::kReplica;
   } else if (equals_ignore_case(text, "primary") || equals_ignore_case(text, "master")) {
     filter->kind = ClientKind::kPrimary;
   } else if (equals_ignore_case(text, "pubsub")) {
+    filter->kind = ClientKind::kNormal;
     filter->subscribers = true;
   } else {
     return false;

@@ -22,7 +22,14 @@ const Settings& settings(Call& call) { return call.executor.config().settings();
 
 void ping_command(Call& call) {
   if (call.args.size() > 2) return call.wrong_arg_count();
-  if (call.args.size() == 2) return call.reply.bulk(call.args[1]);
+  const std::string_view message = call.args.size() == 2 ? call.args[1] : std::string_view();
+  if (call.client.only_subscribes()) {
+    // Shaped like a message: the client reads nothing else.
+    call.reply.array(2);
+    call.reply.bulk("pong");
+    return call.reply.bulk(message);
+  }
+  if (call.args.size() == 2) return call.reply.bulk(message);
   call.reply.simple("PONG");
 }
 
@@ -37,11 +44,12 @@ void quit_command(Call& call) {
 void reset_command(Call& call) {
   Client& client = call.client;
   if (client.kind != ClientKind::kNormal) {
-    call.reply.error("ERR can only reset normal connections");
+    call.reply.error("ERR can only reset normal client connections");
     return;
   }
   if (client.transaction.active) call.executor.discard_transaction(client);
   call.executor.unwatch_all(client);
+  call.executor.pubsub().remove(client);
   client.db = 0;
   client.name.clear();
   client.no_evict = false;
@@ -201,7 +209,8 @@ constexpr CommandRow kRows[] = {
      .summary = "Answers PONG, or the message given.",
      .since = "1.0.0",
      .group = "connection",
-     .complexity = "O(1)"},
+     .complexity = "O(1)",
+     .extra_flags = kSubscriberMay},
     {.name = "echo",
      .handler = echo_command,
      .arity = 2,
@@ -220,7 +229,7 @@ constexpr CommandRow kRows[] = {
      .since = "1.0.0",
      .group = "connection",
      .complexity = "O(1)",
-     .extra_flags = kTransactionControl},
+     .extra_flags = kTransactionControl | kSubscriberMay},
     {.name = "reset",
      .handler = reset_command,
      .arity = 1,
@@ -230,7 +239,7 @@ constexpr CommandRow kRows[] = {
      .since = "6.2.0",
      .group = "connection",
      .complexity = "O(1)",
-     .extra_flags = kTransactionControl},
+     .extra_flags = kTransactionControl | kSubscriberMay},
     {.name = "select",
      .handler = select_command,
      .arity = 2,

@@ -21,6 +21,8 @@ std::span<const CommandRow> server_commands();
 std::span<const CommandRow> persistence_commands();
 std::span<const CommandRow> replication_commands();
 std::span<const CommandRow> function_commands();
+std::span<const CommandRow> pubsub_commands();
+std::span<const CommandRow> scripting_commands();
 
 // Adds every family to the table.
 void register_all_commands(CommandTable& table);

@@ -5,11 +5,13 @@
 #include <vector>
 
 #include "functions/function_engine.h"
+#include "functions/script_engine.h"
 #include "persistence/dump_payload.h"
 #include "server/base/numbers.h"
 #include "server/base/strings.h"
 #include "server/commands/families.h"
 #include "server/commands/help.h"
+#include "server/commands/script_replies.h"
 #include "server/commands/services.h"
 #include "server/exec/call.h"
 #include "server/exec/executor.h"
@@ -131,8 +133,16 @@ void list_command(Call& call) {
   for (const FunctionLibrary* library : listed) reply_library(call.reply, *library, with_code);
 }
 
+// While a script of EVAL runs, the commands about the running function answer BUSY.
+bool refuse_beside_script(Call& call) {
+  if (!call.services.scripts->running()) return false;
+  call.reply.error(call.executor.state().busy);
+  return true;
+}
+
 // FUNCTION STATS
 void stats_command(Call& call) {
+  if (refuse_beside_script(call)) return;
   Reply& reply = call.reply;
   const FunctionEngine& functions = engine(call);
   reply.map(2);
@@ -162,20 +172,8 @@ void stats_command(Call& call) {
 
 // FUNCTION KILL
 void kill_command(Call& call) {
-  switch (engine(call).kill()) {
-    case KillOutcome::kKilled:
-      call.reply.ok();
-      break;
-    case KillOutcome::kNotBusy:
-      call.reply.error("NOTBUSY No scripts in execution right now.");
-      break;
-    case KillOutcome::kUnkillable:
-      call.reply.error(
-          "UNKILLABLE Sorry the script already executed write commands against the dataset. You "
-          "can either wait the script termination or kill the server in a hard way using the "
-          "SHUTDOWN NOSAVE command.");
-      break;
-  }
+  if (refuse_beside_script(call)) return;
+  reply_kill_outcome(call.reply, engine(call).kill());
 }
 
 // FUNCTION DUMP

@@ -17,6 +17,8 @@ void register_all_commands(CommandTable& table) {
   table.add(persistence_commands());
   table.add(replication_commands());
   table.add(function_commands());
+  table.add(pubsub_commands());
+  table.add(scripting_commands());
 }
 
 }  // namespace tandem

@@ -17,6 +17,7 @@ class FunctionEngine;
 class Keyspace;
 class Persistence;
 class Replication;
+class ScriptEngine;
 struct CommandRow;
 
 // What commands ask of the composition root above them.
@@ -49,6 +50,7 @@ struct Services {
   Keyspace* keyspace = nullptr;
   Executor* executor = nullptr;
   FunctionEngine* functions = nullptr;
+  ScriptEngine* scripts = nullptr;
   Persistence* persistence = nullptr;
   Replication* replication = nullptr;
   ServerControl* control = nullptr;

@@ -24,6 +24,14 @@ void Call::emit(std::span<const std::string_view> effect) {
   executor.effects().add(client.db, effect);
 }
 
+void Call::emit_to_replicas() {
+  EffectStream& effects = executor.effects();
+  const uint8_t targets = effects.targets();
+  effects.set_targets(targets & kEffectToReplicas);
+  effects.add(client.db, args);
+  effects.set_targets(targets);
+}
+
 void Call::notify(KeyspaceEvent event_class, std::string_view event, std::string_view key) {
   executor.notify(client.db, event_class, event, key);
 }

@@ -60,6 +60,8 @@ class Call {
   // Emits nothing for the command itself (its inner calls have emitted theirs, or nothing needs to
   // travel).
   void emit_nothing() { custom_effect_ = true; }
+  // Sends the command itself to the replicas and not to the AOF: it changes nothing that lasts.
+  void emit_to_replicas();
 
   // Tells subscribers of keyspace events, when notify-keyspace-events asks for this class:
   // notify(kEventHash, "hset", key). After the change, and before the reply.

@@ -54,7 +54,7 @@ size_t Client::input_wanted() const {
 
 size_t Client::on_input(std::string_view input) {
   executor_->begin_batch();
-  harmless_output_ = executor_->harmless_output(kind);
+  harmless_output_ = executor_->harmless_output(output_class());
   size_t consumed = 0;
   bool more = true;
   bool parsed = false;  // `outcome` is what stands at `consumed`
@@ -185,7 +185,7 @@ void Client::end_blocked_request(const OutputMark& before) {
 bool Client::run_again(Args args) {
   blocked_ = false;
   blocker_ = nullptr;
-  harmless_output_ = executor_->harmless_output(kind);
+  harmless_output_ = executor_->harmless_output(output_class());
   handle_request(args, nullptr);
   if (blocked_) return false;
   go_on();
@@ -221,6 +221,32 @@ void Client::go_on() {
   if (link_ == nullptr) return;
   link_->schedule_flush();
   link_->pause_input(false);
+}
+
+ClientClass Client::output_class() const {
+  if (kind == ClientKind::kReplica) return ClientClass::kReplica;
+  return subscriptions != nullptr ? ClientClass::kPubsub : ClientClass::kNormal;
+}
+
+void Client::push(std::string_view head, std::string_view tail) {
+  if (link_ == nullptr || closing_) return;
+  if (executor_->serving() == this) {
+    pending_pushes_.append(head).append(tail);
+    return;
+  }
+  OutputBuffer& output = link_->output();
+  output.append(head);
+  output.append(tail);
+  link_->schedule_flush();
+  const size_t length = head.size() + tail.size();
+  bytes_out += length;
+  executor_->stats().bytes_out += length;
+  executor_->check_output_limit(*this);
+}
+
+void Client::flush_pushes() {
+  if (link_ != nullptr && !closing_) link_->output().append(pending_pushes_);
+  pending_pushes_.clear();
 }
 
 void Client::close_after_reply() {

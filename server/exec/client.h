@@ -9,7 +9,9 @@
 #include <vector>
 
 #include "server/base/link.h"
+#include "server/base/settings.h"
 #include "server/exec/command.h"
+#include "server/exec/pubsub.h"
 #include "server/resp/encoder.h"
 #include "server/resp/request_parser.h"
 
@@ -99,6 +101,14 @@ class Client final : public LinkHandler {
   // Ends a block whose request is still in the input and is read again.
   void resume();
 
+  // Sends what is no reply: a message, an invalidation, a line of MONITOR. `head` and `tail` are
+  // whole RESP values together. What concerns the client whose request runs now comes after its
+  // reply. CLIENT REPLY does not hold it back.
+  void push(std::string_view head, std::string_view tail = {});
+  // Appends what push() has kept back while the client's request ran.
+  void flush_pushes();
+  bool has_pushes() const { return !pending_pushes_.empty(); }
+
   void close_after_reply();
   void close_now();
   bool closing() const { return closing_; }
@@ -135,6 +145,11 @@ class Client final : public LinkHandler {
   // WATCHed keys as (database, key); `watch_broken` once one of them changed.
   std::vector<std::pair<int, std::string>> watched;
   bool watch_broken = false;
+  // Null unless it is subscribed to something; changed by PubSub.
+  std::unique_ptr<Subscriptions> subscriptions;
+  // Whether it may only change its subscriptions: in RESP2 replies and messages look alike.
+  bool only_subscribes() const { return subscriptions != nullptr && protocol_ == 2; }
+  ClientClass output_class() const;
   // Replication offset after this client's last write, for WAIT.
   uint64_t last_write_offset = 0;
 
@@ -167,6 +182,7 @@ class Client final : public LinkHandler {
   ReplyMode reply_mode_ = ReplyMode::kOn;
   int protocol_ = 2;
   int replies_to_skip_ = 0;
+  std::string pending_pushes_;
   size_t harmless_output_ = 0;  // for this batch: below it no output limit can be passed
   bool blocked_ = false;
   Blocker* blocker_ = nullptr;

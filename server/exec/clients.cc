@@ -8,6 +8,7 @@
 #include "server/exec/blocked_clients.h"
 #include "server/exec/client_memory.h"
 #include "server/exec/executor.h"
+#include "server/exec/pubsub.h"
 #include "server/exec/watched_keys.h"
 
 namespace tandem {
@@ -73,32 +74,30 @@ void Executor::remove_client(Client& client) {
   for (ClientObserver* observer : client_observers_) observer->client_closed(client);
   watched_->remove(client);
   blocked_->remove(client);
+  pubsub_->remove(client);
   client_memory_->remove(client);
   clients_.erase(client.id);
 }
 
-OutputBufferLimit Executor::output_limit(ClientKind kind) const {
+OutputBufferLimit Executor::output_limit(ClientClass of) const {
   const Settings& settings = config_.settings();
-  if (kind != ClientKind::kReplica) {
-    return settings.client_output_buffer_limit[static_cast<size_t>(ClientClass::kNormal)];
-  }
-  OutputBufferLimit limit =
-      settings.client_output_buffer_limit[static_cast<size_t>(ClientClass::kReplica)];
+  OutputBufferLimit limit = settings.client_output_buffer_limit[static_cast<size_t>(of)];
+  if (of != ClientClass::kReplica) return limit;
   // A replica that resumes may be sent the whole backlog at once: it must not be closed for that.
   const auto backlog = static_cast<decltype(limit.hard_bytes)>(settings.repl_backlog_size);
   if (limit.hard_bytes > 0) limit.hard_bytes = std::max(limit.hard_bytes, backlog);
   return limit;
 }
 
-size_t Executor::harmless_output(ClientKind kind) const {
-  const OutputBufferLimit limit = output_limit(kind);
+size_t Executor::harmless_output(ClientClass of) const {
+  const OutputBufferLimit limit = output_limit(of);
   const auto least = [](auto bytes) { return bytes > 0 ? static_cast<size_t>(bytes) : SIZE_MAX; };
   return std::min(least(limit.hard_bytes), least(limit.soft_bytes));
 }
 
 void Executor::check_output_limit(Client& client) {
   const size_t pending = client.link()->output().size();
-  const OutputBufferLimit limit = output_limit(client.kind);
+  const OutputBufferLimit limit = output_limit(client.output_class());
   const bool hard = limit.hard_bytes > 0 && pending > limit.hard_bytes;
   bool soft = limit.soft_bytes > 0 && pending > limit.soft_bytes;
   if (!soft) {

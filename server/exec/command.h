@@ -46,6 +46,7 @@ enum CommandFlag : uint32_t {
   kNoAsyncLoading = 1u << 18,
   kNoMandatoryKeys = 1u << 19,
   // Not printed by COMMAND; a row names them in extra_flags.
+  kSubscriberMay = 1u << 29,       // runs for a RESP2 client that has subscribed
   kTransactionControl = 1u << 30,  // runs at once inside MULTI instead of being queued
   kRunsTransaction = 1u << 31,     // EXEC
 };

@@ -11,6 +11,7 @@
 #include "server/exec/blocked_clients.h"
 #include "server/exec/client_memory.h"
 #include "server/exec/eviction.h"
+#include "server/exec/pubsub.h"
 #include "server/exec/watched_keys.h"
 
 namespace tandem {
@@ -66,6 +67,7 @@ Executor::Executor(Keyspace& keyspace, Config& config, Clock& clock, Services& s
       services_(services),
       watched_(std::make_unique<WatchedKeys>()),
       blocked_(std::make_unique<BlockedClients>(*this)),
+      pubsub_(std::make_unique<PubSub>()),
       eviction_(std::make_unique<Eviction>(*this)),
       client_memory_(std::make_unique<ClientMemory>(*this)),
       stale_clock_ticks_(kStaleClockUs * ticks_per_us()) {
@@ -131,9 +133,12 @@ bool Executor::execute_in_batch(Client& client, Args args, Command* found) {
   }
   keyspace_.set_touching(!client.no_touch || command->name == "touch");
   const uint64_t dirty_before = dirty_;
+  const Client* const outer = std::exchange(serving_, &client);
   effects_.begin_unit();
   call(client, *command, args, client.reply());
   effects_.end_unit();
+  serving_ = outer;
+  if (client.has_pushes()) client.flush_pushes();
   if (dirty_ != dirty_before) client.last_write_offset = replication_offset();
   if (!client.blocked()) ++client.commands_processed;
   blocked_->serve();
@@ -217,7 +222,10 @@ Executor::Demand Executor::demand_of(const Client& client, const Command& comman
 }
 
 std::string Executor::check(const Client& client, const Command& command) const {
-  if (client.authenticated && !client.transaction.active && state_.all_well()) return {};
+  if (client.authenticated && !client.transaction.active && state_.all_well() &&
+      !client.only_subscribes()) {
+    return {};
+  }
   if (client.kind == ClientKind::kPrimary) return {};
   if (!client.authenticated && !command.is(kNoAuth)) return "NOAUTH Authentication required.";
   const bool queueing = client.transaction.active && !command.is(kTransactionControl);
@@ -225,6 +233,11 @@ std::string Executor::check(const Client& client, const Command& command) const 
   Demand demand = demand_of(client, command);
   // A queue takes memory whatever is in it.
   if (queueing) demand.flags |= kDenyOom;
+  if (client.only_subscribes() && !command.is(kSubscriberMay)) {
+    return "ERR Can't execute '" + command.name +
+           "': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this "
+           "context";
+  }
   std::string refused = state_refusal(demand);
   if (refused.empty() && !state_.busy.empty() && !command.is(kAllowBusy)) refused = state_.busy;
   return refused;
@@ -342,9 +355,20 @@ void Executor::key_expired(int db, std::string_view key) {
   const std::string_view del[] = {"DEL", key};
   effects_.add(db, del);
   ++dirty_;
+  notify(db, kEventExpired, "expired", key);
 }
 
-void Executor::publish_event(int, KeyspaceEvent, std::string_view, std::string_view) {}
+void Executor::publish_event(int db, KeyspaceEvent, std::string_view event, std::string_view key) {
+  if (!pubsub_->has_listeners()) return;
+  const unsigned wanted = config_.settings().notify_keyspace_events;
+  const std::string where = "@" + std::to_string(db) + "__:";
+  if ((wanted & kEventKeyspace) != 0) {
+    pubsub_->publish("__keyspace" + where + std::string(key), event);
+  }
+  if ((wanted & kEventKeyevent) != 0) {
+    pubsub_->publish("__keyevent" + where + std::string(event), key);
+  }
+}
 
 void Executor::database_replacing(int db) {
   blocked_->database_replacing(db);

@@ -123,9 +123,8 @@ class Executor final : public KeyspaceObserver, public ErrorListener {
   // Closes the client when its output has passed client-output-buffer-limit.
   void check_output_limit(Client& client);
   // The size of the output up to which check_output_limit() has nothing to find.
-  size_t harmless_output(ClientKind kind) const;
-  // The limit that applies to such a client.
-  OutputBufferLimit output_limit(ClientKind kind) const;
+  size_t harmless_output(ClientClass of) const;
+  OutputBufferLimit output_limit(ClientClass of) const;
   // Runs a command that has been resolved and whose argument count fits, as part of a transaction,
   // a function or the AOF: no checks of the client. The effects join the open unit.
   void call(Client& client, Command& command, Args args, Reply& reply);
@@ -153,6 +152,10 @@ class Executor final : public KeyspaceObserver, public ErrorListener {
 
   // The command that runs now, for the crash report and SLOWLOG; null when idle.
   const Call* current_call() const { return current_call_; }
+  // The client whose request runs now; null between requests.
+  const Client* serving() const { return serving_; }
+  PubSub& pubsub() { return *pubsub_; }
+  const PubSub& pubsub() const { return *pubsub_; }
   // Calls now, the frozen time refreshed only by the outermost.
   int call_depth() const { return call_depth_; }
   void refresh_time();
@@ -211,6 +214,8 @@ class Executor final : public KeyspaceObserver, public ErrorListener {
   std::vector<ClientObserver*> client_observers_;
   std::unique_ptr<WatchedKeys> watched_;
   std::unique_ptr<BlockedClients> blocked_;
+  std::unique_ptr<PubSub> pubsub_;
+  const Client* serving_ = nullptr;
   std::unique_ptr<Eviction> eviction_;
   std::unique_ptr<ClientMemory> client_memory_;
   const Call* current_call_ = nullptr;

@@ -88,7 +88,7 @@ TEST_F(InfoTest, Clients) {
 TEST_F(InfoTest, Memory) {
   sources.functions = 3;
   sources.libraries = 2;
-  sources.lua_bytes = 34 * 1024;
+  sources.function_lua_bytes = 34 * 1024;
   config.mutable_settings().maxmemory = 1536 * 1024;
   const std::string text = build({"memory"});
   EXPECT_EQ(field(text, "number_of_functions"), "3");

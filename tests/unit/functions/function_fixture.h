@@ -4,6 +4,7 @@
 #include <string_view>
 
 #include "functions/function_engine.h"
+#include "functions/script_engine.h"
 #include "server/base/strings.h"
 #include "tests/unit/commands/command_fixture.h"
 
@@ -12,7 +13,10 @@ namespace tandem {
 // All commands and a function engine, in process.
 class FunctionFixture : public CommandFixture {
  protected:
-  FunctionFixture() { services_.functions = &engine_; }
+  FunctionFixture() {
+    services_.functions = &engine_;
+    services_.scripts = &scripts_;
+  }
 
   // FUNCTION LOAD REPLACE of library `lib` with this code behind its first line.
   std::string load(std::string_view code) {
@@ -34,6 +38,7 @@ class FunctionFixture : public CommandFixture {
   }
 
   FunctionEngine engine_{executor_};
+  ScriptEngine scripts_{executor_};
 };
 
 }  // namespace tandem

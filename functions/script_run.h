@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace tandem {
+
+class Call;
+class Executor;
+struct Function;
+
+enum class KillOutcome : uint8_t { kKilled, kNotBusy, kUnkillable };
+
+// What a function, or a script of EVAL, may do and has done while it runs.
+struct ScriptRun {
+  const Function* function = nullptr;
+  const Call* call = nullptr;
+  uint32_t flags = 0;  // FunctionFlags: the function's, and what the command that runs it adds
+  uint64_t started_ticks = 0;
+  int64_t started_us = 0;  // monotonic; set when the hook first looks at the clock
+  bool wrote = false;      // ran a command that may write: cannot be killed any more
+  bool busy = false;       // past busy-reply-threshold
+  bool kill = false;
+  std::vector<std::string> shown_command;  // set with `busy`: the request's bytes may move then
+
+  // FUNCTION KILL and SCRIPT KILL.
+  KillOutcome request_kill() {
+    if (wrote) return KillOutcome::kUnkillable;
+    kill = true;
+    return KillOutcome::kKilled;
+  }
+};
+
+// Why the server's state does not let a function or script with these flags run for this call;
+// empty when it does. `read_only_refusal` is what a caller that may not write (FCALL_RO) answers,
+// empty for one that may.
+std::string script_refusal(const Call& call, uint32_t flags, std::string_view read_only_refusal);
+
+}  // namespace tandem
