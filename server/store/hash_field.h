@@ -1,14 +1,15 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
 #include <string_view>
+
+#include "server/store/sized_text.h"
 
 namespace tandem {
 
 // One field of a table-encoded hash with its value, in a single allocation:
 //
-//   field length (1 or 5 bytes) | field | value length (1 or 5 bytes) | value
+//   field | value, each a sized_text
 //
 // There are no constructors: create() allocates, destroy() frees.
 class HashField {
@@ -23,23 +24,17 @@ class HashField {
   HashField(const HashField&) = delete;
   HashField& operator=(const HashField&) = delete;
 
-  std::string_view field() const { return read_text(bytes()); }
+  std::string_view field() const { return sized_text::read(bytes()); }
   std::string_view value() const {
     const std::string_view name = field();
-    return read_text(name.data() + name.size());
+    return sized_text::read(name.data() + name.size());
   }
   // Allocated bytes.
   size_t memory_usage() const;
 
  private:
-  // A length below this is one byte; this byte announces four more.
-  static constexpr uint8_t kLongLength = 255;
-
   const char* bytes() const { return reinterpret_cast<const char*>(this); }
   char* bytes() { return reinterpret_cast<char*>(this); }
-  static std::string_view read_text(const char* at);
-  static size_t text_bytes(std::string_view text);
-  static char* write_text(char* at, std::string_view text);
 };
 
 // How a Table reads them.

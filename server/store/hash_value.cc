@@ -1,12 +1,7 @@
 #include "server/store/hash_value.h"
 
-#include <malloc.h>
-
-#include <algorithm>
 #include <string>
-#include <unordered_set>
 #include <utility>
-#include <vector>
 
 #include "server/base/hash.h"
 #include "server/store/legacy_packed.h"
@@ -40,7 +35,7 @@ Result<std::unique_ptr<HashValue>> HashValue::from_listpack(std::string_view byt
   if (entries % 2 != 0) return odd_entries();
   if (entries / 2 > limits.max_listpack_entries) {
     if (!hash->convert_to_table()) return duplicate_field();
-  } else if (hash->has_duplicates()) {
+  } else if (has_duplicates(hash->listpack_, 2)) {
     return duplicate_field();
   }
   return hash;
@@ -82,41 +77,10 @@ Status HashValue::load_pair(std::string_view field, std::string_view value,
   return {};
 }
 
-// Sorts hashes rather than compare each field with every other one.
-bool HashValue::has_duplicates() const {
-  std::vector<std::pair<uint64_t, Listpack::Position>> fields;
-  fields.reserve(size());
-  Scratch scratch;
-  for (const Listpack::Position position : field_positions()) {
-    fields.emplace_back(hash_bytes(listpack_.read(position, scratch)), position);
-  }
-  std::sort(fields.begin(), fields.end());
-  for (size_t i = 0; i < fields.size(); ++i) {
-    for (size_t j = i + 1; j < fields.size() && fields[j].first == fields[i].first; ++j) {
-      if (listpack_.equals(fields[i].second, listpack_.read(fields[j].second, scratch))) {
-        return true;
-      }
-    }
-  }
-  return false;
-}
-
 size_t HashValue::memory_usage() const {
   size_t bytes = sizeof(*this) + listpack_.memory_usage();
-  if (!table_ || table_->empty()) return bytes;
-  bytes += sizeof(FieldTable) + table_->memory_usage();
-  // Enough fields for a fair average.
-  constexpr size_t kSample = 64;
-  size_t sampled = 0;
-  size_t sampled_bytes = 0;
-  uint64_t cursor = 0;
-  do {
-    cursor = table_->scan(cursor, [&](const HashField* field) {
-      ++sampled;
-      sampled_bytes += field->memory_usage();
-    });
-  } while (cursor != 0 && sampled < kSample);
-  return bytes + sampled_bytes * table_->size() / sampled;
+  if (table_) bytes += sizeof(FieldTable) + table_->memory_usage() + element_memory(*table_);
+  return bytes;
 }
 
 std::unique_ptr<Value> HashValue::clone() const {
@@ -228,48 +192,6 @@ bool HashValue::erase(std::string_view field) {
   if (position == Listpack::kNone) return false;
   listpack_.erase(position, 2);
   return true;
-}
-
-std::vector<Listpack::Position> HashValue::field_positions() const {
-  std::vector<Listpack::Position> positions;
-  positions.reserve(size());
-  for (auto p = listpack_.first(); p != Listpack::kNone; p = listpack_.next(listpack_.next(p))) {
-    positions.push_back(p);
-  }
-  return positions;
-}
-
-// Selection sampling (Knuth, 3.4.2 S): each field is taken with the chance that what is still
-// wanted has among what is left.
-std::vector<Listpack::Position> HashValue::sample_listpack(Random& random, size_t count) const {
-  std::vector<Listpack::Position> sample;
-  sample.reserve(count);
-  size_t left = size();
-  for (auto p = listpack_.first(); sample.size() < count; p = listpack_.next(listpack_.next(p))) {
-    if (random.below(left--) < count - sample.size()) sample.push_back(p);
-  }
-  return sample;
-}
-
-std::vector<const HashField*> HashValue::sample_table(Random& random, size_t count) const {
-  std::vector<const HashField*> sample;
-  // Picking until all are different is quick as long as most picks are new.
-  constexpr size_t kFew = 3;
-  if (count * kFew < table_->size()) {
-    std::unordered_set<const HashField*> taken;
-    while (taken.size() < count) {
-      const HashField* field = table_->random(random);
-      if (taken.insert(field).second) sample.push_back(field);
-    }
-    return sample;
-  }
-  sample.reserve(table_->size());
-  table_->for_each([&sample](const HashField* field) { sample.push_back(field); });
-  for (size_t i = 0; i < count; ++i) {
-    std::swap(sample[i], sample[i + random.below(sample.size() - i)]);
-  }
-  sample.resize(count);
-  return sample;
 }
 
 }  // namespace tandem

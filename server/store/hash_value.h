@@ -11,6 +11,7 @@
 #include "server/base/random.h"
 #include "server/base/result.h"
 #include "server/base/settings.h"
+#include "server/store/elements.h"
 #include "server/store/hash_field.h"
 #include "server/store/listpack.h"
 #include "server/store/table.h"
@@ -115,7 +116,7 @@ class HashValue final : public Value {
       visit_at(listpack_.at(static_cast<int64_t>(2 * random.below(size()))), visit);
       return;
     }
-    const std::vector<Listpack::Position> fields = field_positions();
+    const std::vector<Listpack::Position> fields = element_positions(listpack_, 2);
     while (count-- > 0) visit_at(fields[random.below(fields.size())], visit);
   }
 
@@ -126,9 +127,13 @@ class HashValue final : public Value {
     if (count >= size()) {
       for_each(visit);
     } else if (table_) {
-      for (const HashField* f : sample_table(random, count)) visit(f->field(), f->value());
+      for (const HashField* f : sample_elements(*table_, random, count)) {
+        visit(f->field(), f->value());
+      }
     } else {
-      for (const auto position : sample_listpack(random, count)) visit_at(position, visit);
+      for (const auto position : sample_elements(listpack_, 2, random, count)) {
+        visit_at(position, visit);
+      }
     }
   }
 
@@ -140,7 +145,6 @@ class HashValue final : public Value {
   }
   bool set_in_table(std::string_view field, std::string_view value);
   bool convert_to_table();
-  bool has_duplicates() const;
   Status load_pair(std::string_view field, std::string_view value, const HashLimits& limits);
 
   template <typename Visit>
@@ -150,9 +154,6 @@ class HashValue final : public Value {
     visit(listpack_.read(field, field_scratch),
           listpack_.read(listpack_.next(field), value_scratch));
   }
-  std::vector<Listpack::Position> field_positions() const;
-  std::vector<Listpack::Position> sample_listpack(Random& random, size_t count) const;
-  std::vector<const HashField*> sample_table(Random& random, size_t count) const;
 
   Listpack listpack_;
   std::unique_ptr<FieldTable> table_;  // when set, the listpack is empty
