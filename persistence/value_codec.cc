@@ -20,7 +20,7 @@ struct TypeRow {
 constexpr TypeRow kTypes[] = {
     {"string"},
     {"list"},
-    {"set"},
+    {"set", &kSetCodec},
     {"sorted set"},
     {"hash", &kHashCodec},
     {"sorted set (binary scores)"},
@@ -29,7 +29,7 @@ constexpr TypeRow kTypes[] = {
     {},
     {"hash (zipmap)", &kHashCodec},
     {"list (ziplist)"},
-    {"set (intset)"},
+    {"set (intset)", &kSetCodec},
     {"sorted set (ziplist)"},
     {"hash (ziplist)", &kHashCodec},
     {"list (quicklist)"},
@@ -38,7 +38,7 @@ constexpr TypeRow kTypes[] = {
     {"sorted set (listpack)"},
     {"list (quicklist of listpacks)"},
     {"stream"},
-    {"set (listpack)"},
+    {"set (listpack)", &kSetCodec},
     {"stream"},
     {"hash with field expiry"},
 };
@@ -56,12 +56,16 @@ Result<RdbValue> read_string(RdbDecoder& in) {
 
 }  // namespace
 
-EncodingLimits encoding_limits(const Settings& settings) { return {.hash = hash_limits(settings)}; }
+EncodingLimits encoding_limits(const Settings& settings) {
+  return {.hash = hash_limits(settings), .set = set_limits(settings)};
+}
 
 const ValueCodec& codec_of(ValueType type) {
   switch (type) {
     case ValueType::kHash:
       return kHashCodec;
+    case ValueType::kSet:
+      return kSetCodec;
     default:
       break;
   }

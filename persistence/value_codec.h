@@ -11,6 +11,7 @@
 #include "server/base/result.h"
 #include "server/base/settings.h"
 #include "server/store/hash_value.h"
+#include "server/store/set_value.h"
 #include "server/store/value.h"
 
 namespace tandem {
@@ -21,6 +22,7 @@ using RdbValue = std::variant<std::string, int64_t, std::unique_ptr<Value>>;
 // The configured sizes up to which collections stay packed.
 struct EncodingLimits {
   HashLimits hash;
+  SetLimits set;
 };
 EncodingLimits encoding_limits(const Settings& settings);
 
@@ -41,6 +43,7 @@ struct ValueCodec {
 };
 
 extern const ValueCodec kHashCodec;
+extern const ValueCodec kSetCodec;
 
 // The codec of a type that is not a string.
 const ValueCodec& codec_of(ValueType type);

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -16,6 +17,7 @@
 #include "server/base/numbers.h"
 #include "server/store/hash_value.h"
 #include "server/store/keyspace.h"
+#include "server/store/set_value.h"
 
 namespace tandem {
 
@@ -27,6 +29,14 @@ inline std::string describe(const Entry& entry) {
   if (entry.type() == ValueType::kString) {
     char scratch[kMaxInt64Digits];
     text = "string:" + std::string(entry.string(scratch));
+  } else if (entry.type() == ValueType::kSet) {
+    std::set<std::string> members;
+    SetValue::Scratch scratch;
+    static_cast<const SetValue*>(entry.value())->for_each([&](const auto& member) {
+      members.emplace(member.text(scratch));
+    });
+    text = "set:";
+    for (const std::string& member : members) text += member + ";";
   } else {
     std::map<std::string, std::string> fields;
     static_cast<const HashValue*>(entry.value())
