@@ -40,6 +40,15 @@ std::optional<int> read_database(Call& call, std::string_view text) {
   return static_cast<int>(*index);
 }
 
+std::optional<int64_t> read_sample_count(Call& call, std::string_view text) {
+  const std::optional<int64_t> count = parse_int64(text);
+  if (count && *count != INT64_MIN) return count;
+  call.reply.error(count ? "ERR value is out of range, value must between -9223372036854775807 and "
+                           "9223372036854775807"
+                         : "ERR value is not an integer or out of range");
+  return std::nullopt;
+}
+
 void reply_invalid_expiry(Call& call) {
   call.reply.error("ERR invalid expire time in '" + call.command.name + "' command");
 }
@@ -96,6 +105,8 @@ bool check_string_length(Call& call, uint64_t length, uint64_t more) {
 
 HashLimits hash_limits(const Call& call) { return hash_limits(call.executor.config().settings()); }
 
+SetLimits set_limits(const Call& call) { return set_limits(call.executor.config().settings()); }
+
 bool ScanOptions::matches(std::string_view text) const {
   if (match.data() == nullptr) return true;
   // No pattern but "*" has ever matched the empty key.
@@ -114,7 +125,7 @@ std::optional<uint64_t> read_cursor(Call& call, std::string_view text) {
   return std::nullopt;
 }
 
-bool read_scan_options(Call& call, size_t first, bool of_hash, ScanOptions* options) {
+bool read_scan_options(Call& call, size_t first, ScanOf what, ScanOptions* options) {
   const Args args = call.args;
   for (size_t i = first; i < args.size(); ++i) {
     const bool has_value = i + 1 < args.size();
@@ -129,10 +140,10 @@ bool read_scan_options(Call& call, size_t first, bool of_hash, ScanOptions* opti
     } else if (has_value && equals_ignore_case(args[i], "match")) {
       // "*" is what everybody writes for "all".
       if (args[++i] != "*") options->match = args[i];
-    } else if (has_value && !of_hash && equals_ignore_case(args[i], "type")) {
+    } else if (has_value && what == ScanOf::kKeys && equals_ignore_case(args[i], "type")) {
       options->type = args[++i];
     } else if (equals_ignore_case(args[i], "novalues")) {
-      if (!of_hash) {
+      if (what != ScanOf::kFields) {
         call.reply.error("ERR NOVALUES option can only be used in HSCAN");
         return false;
       }
@@ -143,6 +154,12 @@ bool read_scan_options(Call& call, size_t first, bool of_hash, ScanOptions* opti
     }
   }
   return true;
+}
+
+void reply_empty_scan(Call& call) {
+  call.reply.array(2);
+  call.reply.bulk("0");
+  call.reply.array(0);
 }
 
 }  // namespace tandem

@@ -7,6 +7,7 @@
 #include "server/exec/call.h"
 #include "server/store/entry.h"
 #include "server/store/hash_value.h"
+#include "server/store/set_value.h"
 
 namespace tandem {
 
@@ -42,6 +43,9 @@ inline bool already_expired(const Call& call, int64_t deadline_ms) {
 // milliseconds an integer. Returns a deadline for Call::block_on_keys(), 0 for a timeout of 0, or
 // replies "ERR timeout is negative", "ERR timeout is not a float or out of range" and the like.
 std::optional<int64_t> read_timeout(Call& call, std::string_view text, TimeUnit unit);
+// The count of HRANDFIELD and SRANDMEMBER: how many different elements, or, negative, how many with
+// repeats. Never INT64_MIN.
+std::optional<int64_t> read_sample_count(Call& call, std::string_view text);
 
 // Whether a found entry is of this type; otherwise replies WRONGTYPE.
 inline bool check_type(Call& call, const Entry* entry, ValueType type) {
@@ -54,10 +58,14 @@ inline bool check_type(Call& call, const Entry* entry, ValueType type) {
 // proto-max-bulk-len. A primary's stream and the AOF are not limited.
 bool check_string_length(Call& call, uint64_t length, uint64_t more);
 
-// Up to where hashes stay packed, from the configuration.
+// Up to where collections stay packed, from the configuration.
 HashLimits hash_limits(const Call& call);
+SetLimits set_limits(const Call& call);
 
-// Options of SCAN and HSCAN.
+// What SCAN, HSCAN and their kin go through; some options are for one of them only.
+enum class ScanOf : uint8_t { kKeys, kFields, kMembers };
+
+// Options of SCAN and its kin.
 struct ScanOptions {
   uint64_t cursor = 0;
   size_t count = 10;            // elements to look at, roughly
@@ -73,6 +81,8 @@ struct ScanOptions {
 // "ERR invalid cursor" unless `text` is one.
 std::optional<uint64_t> read_cursor(Call& call, std::string_view text);
 // The options from args[first] on. TYPE is SCAN's, NOVALUES is HSCAN's.
-bool read_scan_options(Call& call, size_t first, bool of_hash, ScanOptions* options);
+bool read_scan_options(Call& call, size_t first, ScanOf what, ScanOptions* options);
+// What a scan of a key that is not there answers.
+void reply_empty_scan(Call& call);
 
 }  // namespace tandem

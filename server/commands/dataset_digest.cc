@@ -7,6 +7,7 @@
 #include "server/base/digest.h"
 #include "server/base/numbers.h"
 #include "server/store/hash_value.h"
+#include "server/store/set_value.h"
 
 namespace tandem {
 namespace {
@@ -55,6 +56,12 @@ void add_hash(const HashValue& hash, Digest* digest) {
   });
 }
 
+void add_set(const SetValue& set, Digest* digest) {
+  SetValue::Scratch scratch;
+  set.for_each(
+      [&](const SetValue::Member& member) { digest->add_unordered(member.text(scratch)); });
+}
+
 void add_value(const Entry& entry, Digest* digest) {
   // ValueType counts the types as Redis does, but for streams, between which and hashes it has
   // modules.
@@ -63,6 +70,8 @@ void add_value(const Entry& entry, Digest* digest) {
   if (type == ValueType::kString) {
     char scratch[kMaxInt64Digits];
     digest->add_ordered(entry.string(scratch));
+  } else if (type == ValueType::kSet) {
+    add_set(static_cast<const SetValue&>(*entry.value()), digest);
   } else {
     assert(type == ValueType::kHash);
     add_hash(static_cast<const HashValue&>(*entry.value()), digest);

@@ -9,6 +9,7 @@ namespace tandem {
 // The rows of each family of commands; a family's file defines its handlers and ends with its rows.
 std::span<const CommandRow> string_commands();
 std::span<const CommandRow> hash_commands();
+std::span<const CommandRow> set_commands();
 std::span<const CommandRow> key_commands();
 std::span<const CommandRow> expiry_commands();
 std::span<const CommandRow> transaction_commands();

@@ -275,14 +275,8 @@ void hrandfield_command(Call& call) {
         [&](std::string_view field, std::string_view) { call.reply.bulk(field); });
     return;
   }
-  const auto count = parse_int64(args[2]);
-  if (!count || *count == INT64_MIN) {
-    call.reply.error(count
-                         ? "ERR value is out of range, value must between -9223372036854775807 and "
-                           "9223372036854775807"
-                         : "ERR value is not an integer or out of range");
-    return;
-  }
+  const auto count = read_sample_count(call, args[2]);
+  if (!count) return;
   if (args.size() > 4 || (args.size() == 4 && !equals_ignore_case(args[3], "withvalues"))) {
     call.syntax_error();
     return;
@@ -300,14 +294,9 @@ void hscan_command(Call& call) {
   if (!cursor) return;
   const auto found = find_hash(call);
   if (!found) return;
-  if (*found == nullptr) {
-    call.reply.array(2);
-    call.reply.bulk("0");
-    call.reply.array(0);
-    return;
-  }
+  if (*found == nullptr) return reply_empty_scan(call);
   ScanOptions options;
-  if (!read_scan_options(call, 3, true, &options)) return;
+  if (!read_scan_options(call, 3, ScanOf::kFields, &options)) return;
   const HashValue& hash = **found;
   // Twice over the same positions: what a listpack shows lives only until the next field, and the
   // length of the reply comes first.

@@ -181,7 +181,7 @@ void keys_command(Call& call) {
 void scan_command(Call& call) {
   ScanOptions options;
   const auto cursor = read_cursor(call, call.args[1]);
-  if (!cursor || !read_scan_options(call, 2, false, &options)) return;
+  if (!cursor || !read_scan_options(call, 2, ScanOf::kKeys, &options)) return;
   std::vector<const Entry*> found;
   size_t looked_at = 0;
   size_t steps = 0;

@@ -5,6 +5,7 @@ namespace tandem {
 void register_all_commands(CommandTable& table) {
   table.add(string_commands());
   table.add(hash_commands());
+  table.add(set_commands());
   table.add(key_commands());
   table.add(expiry_commands());
   table.add(transaction_commands());

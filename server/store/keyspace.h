@@ -79,9 +79,10 @@ class Database {
   char* edit_string(Entry* entry, size_t length);
 
   // Removes a key; false when it is not there. erase() frees it here when that is cheap and in the
-  // background when it is not; detach() leaves it to the caller.
+  // background when it is not; detach() leaves it to the caller, and dispose() then frees it so.
   bool erase(std::string_view key);
   EntryOwner detach(std::string_view key);
+  void dispose(EntryOwner entry);
   // Moves an entry to another name or database, where no such key must exist. Expiry and clock go
   // with it.
   void adopt(EntryOwner entry, std::string_view new_key);
@@ -138,7 +139,6 @@ class Database {
   void expire(Entry* entry);
   void swap_keys(Database& other);
   EntryOwner remove(std::string_view key, uint64_t hash);
-  void dispose(EntryOwner entry);
   void touch(Entry* entry);
   uint32_t clock_for(const Entry* replaced) const;
 
