@@ -225,6 +225,16 @@ void LuaHost::on_hook(lua_State* lua, lua_Debug* where) {
   if (now_us - run_->started_us >= threshold_ms * 1000) serve_others(lua, where);
 }
 
+void LuaHost::check_time(lua_State* lua) {
+  lua_Debug where;
+  // Level 0 is the C function that asks; who called it may be one as well (pcall).
+  for (int level = 0; lua_getstack(lua, level, &where) != 0; ++level) {
+    lua_getinfo(lua, "Sl", &where);
+    if (where.currentline >= 0) break;
+  }
+  on_hook(lua, &where);
+}
+
 void LuaHost::serve_others(lua_State* lua, lua_Debug* where) {
   if (!run_->busy) {
     run_->busy = true;

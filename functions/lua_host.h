@@ -82,6 +82,9 @@ class LuaHost {
   void set_protocol(int version) { protocol_ = version; }
   size_t memory_bytes() const { return allocator_.bytes_in_use(); }
 
+  // For C functions that take long: serves others and ends the script as the hook does between
+  // Lua's own instructions.
+  void check_time(lua_State* lua);
   // Whether the script must end; who catches errors in between throws ScriptStopped again.
   bool stopped() const { return !stop_message_.empty(); }
 

@@ -7,6 +7,7 @@
 #include "functions/lua_host.h"
 #include "functions/lua_libraries.h"
 #include "functions/server_api.h"
+#include "functions/string_library.h"
 
 namespace tandem {
 
@@ -234,6 +235,7 @@ void check_library_functions(lua_State* lua) {
   lua_getglobal(lua, LUA_STRLIBNAME);
   remove_fields(lua, {"dump"});
   check_function(lua, "rep", checked_rep);
+  open_pattern_functions(lua);
   lua_pop(lua, 1);
   lua_getglobal(lua, LUA_TABLIBNAME);
   for (const char* writer : {"insert", "remove", "sort"}) {
