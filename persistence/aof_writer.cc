@@ -131,6 +131,7 @@ void AofWriter::sync_done(const Status& status, uint64_t position, uint64_t mark
   synced_ = std::max(synced_, position);
   synced_mark_ = std::max(synced_mark_, mark);
   held_.release(synced_);
+  on_synced();
   // Replies that came meanwhile wait for the next one.
   if (file_ != nullptr && !held_.empty()) start_sync();
 }
@@ -150,6 +151,7 @@ Status AofWriter::sync_now() {
   synced_ = written_;
   synced_mark_ = written_mark_;
   held_.release(synced_);
+  on_synced();
   return {};
 }
 

@@ -29,6 +29,9 @@ class AofWriter {
   // durable.
   std::function<uint64_t()> stream_position = [] { return uint64_t{0}; };
 
+  // Called when more is durable than before.
+  std::function<void()> on_synced = [] {};
+
   // Goes on at the end of `file`. Everything buffered so far belongs to the file before it, which
   // must have taken it (flush()); it is made durable and closed in the background.
   void switch_to(std::unique_ptr<WritableFile> file);
@@ -52,6 +55,10 @@ class AofWriter {
   bool sync_failed() const { return sync_failed_; }
   uint64_t bytes_written() const { return file_bytes_; }  // to the current file
   size_t buffered() const { return buffer_.size(); }
+  // Where the stream of bytes ends that has been appended, over all files, and how much of it is
+  // durable.
+  uint64_t position() const { return written_ + buffer_.size(); }
+  uint64_t synced() const { return synced_; }
   bool sync_running() const { return sync_running_; }
   uint64_t delayed_syncs() const { return delayed_syncs_; }
   void reset_stats() { delayed_syncs_ = 0; }

@@ -100,6 +100,7 @@ Persistence::Persistence(Config& config, Env& env, Clock& clock, Executor& execu
       host_(std::make_unique<Host>(*this)),
       aof_(std::make_unique<Aof>(config, env, clock, executor, *host_)),
       last_save_s_(clock.wall_ms() / 1000) {
+  aof_->writer().on_synced = [this] { hooks_.log_synced(); };
   aof_->writer().stream_position = [this] { return hooks_.replication_position().offset; };
   config_.on_change({"appendonly"}, [this]() -> Status {
     if (!config_.settings().appendonly) {
@@ -428,6 +429,13 @@ void Persistence::dataset_replaced() { aof_->restart(); }
 
 void Persistence::on_forwarded_stream(int db, std::string_view bytes) {
   aof_->on_forwarded_stream(db, bytes);
+}
+
+uint64_t Persistence::log_position() const { return aof_->writer().position(); }
+
+bool Persistence::durable(uint64_t log_position) const {
+  const AofWriter& writer = aof_->writer();
+  return aof_->enabled() && writer.is_open() && writer.synced() >= log_position;
 }
 
 uint64_t Persistence::synced_position() const {

@@ -35,6 +35,8 @@ struct PersistenceHooks {
   // What the loaded RDB file said about it; called once, by load(), and only for an RDB.
   std::function<void(const ReplicationPosition&)> restore_position =
       [](const ReplicationPosition&) {};
+  // More of the AOF is durable than before (WAITAOF).
+  std::function<void()> log_synced = [] {};
 };
 
 // What a child process was forked for. There is one at a time.
@@ -144,6 +146,10 @@ class Persistence final {
   // Bytes of replication stream that are durable in the AOF, for REPLCONF ACK's FACK: the position
   // given by replication_position() when the last completed fsync began; 0 when the AOF is off.
   uint64_t synced_position() const;
+  // Where the AOF ends now, in bytes written since the start, and whether it is durable up to such
+  // a position. Never while the AOF is off or its first file is being made.
+  uint64_t log_position() const;
+  bool durable(uint64_t log_position) const;
 
   // DEBUG RELOAD (without its save) and DEBUG LOADAOF: the dataset anew from the file.
   Status reload_from_rdb();

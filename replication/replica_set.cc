@@ -83,10 +83,11 @@ void ReplicaSet::set_online(Replica& replica) {
 
 void ReplicaSet::heard_from(Replica& replica) { replica.heard_ms = clock_.monotonic_ms(); }
 
-int64_t ReplicaSet::count_acknowledged(uint64_t offset) const {
+int64_t ReplicaSet::count_acknowledged(uint64_t offset, bool in_aof) const {
   int64_t count = 0;
   for (const auto& [id, replica] : replicas_) {
-    if (replica.state == Replica::State::kOnline && replica.acknowledged >= offset) ++count;
+    const uint64_t reached = in_aof ? replica.aof_acknowledged : replica.acknowledged;
+    if (replica.state == Replica::State::kOnline && reached >= offset) ++count;
   }
   return count;
 }

@@ -71,8 +71,8 @@ class ReplicaSet {
   void set_online(Replica& replica);
   void heard_from(Replica& replica);
 
-  // Online replicas that have acknowledged `offset`.
-  int64_t count_acknowledged(uint64_t offset) const;
+  // Online replicas that have acknowledged `offset`, or have it in their AOF.
+  int64_t count_acknowledged(uint64_t offset, bool in_aof = false) const;
   // Online replicas that were heard from within min-replicas-max-lag.
   int64_t count_good() const;
   std::vector<ReplicaInfo> info() const;

@@ -30,7 +30,7 @@ Replication::Replication(World world)
       full_sync_({world.config, world.env, world.loop, world.clock, world.executor,
                   world.persistence, replicas_, history_, random_, world.make_pipe}),
       waiting_(&world.loop, &world.executor,
-               [this](uint64_t offset) { return replicas_.count_acknowledged(offset); }),
+               [this](const WriteGoal& goal) { return reach_of(goal); }),
       primary_(std::make_unique<PrimaryConnection>(PrimaryConnection::Parts{
           world.config, world.env, world.loop, world.clock, world.executor, world.persistence,
           history_, [this](std::string_view bytes) { feed(bytes); },
@@ -50,6 +50,8 @@ void Replication::wire() {
   executor_.effects().add_sink(this);
   executor_.add_client_observer(this);
   executor_.replication_offset = [this] { return history_.offset(); };
+  executor_.log_position = [this] { return persistence_.log_position(); };
+  persistence_.hooks().log_synced = [this] { waiting_.acknowledged(); };
   persistence_.hooks().replication_position = [this] { return position(); };
   persistence_.hooks().restore_position = [this](const ReplicationPosition& restored) {
     restore_position(restored);
@@ -229,15 +231,20 @@ void Replication::ack_requested(const Client& client) {
   if (client.kind == ClientKind::kPrimary) primary_->acknowledge_soon();
 }
 
-std::optional<int64_t> Replication::wait(Client& client, int64_t replicas, int64_t timeout_ms) {
-  const uint64_t offset = client.last_write_offset;
-  const int64_t have = replicas_.count_acknowledged(offset);
+std::optional<WriteReach> Replication::wait(Client& client, WriteGoal* goal, int64_t timeout_ms) {
+  goal->offset = client.last_write_offset;
+  goal->log_position = client.last_write_log_position;
+  const WriteReach reach = reach_of(*goal);
   // A transaction or a function cannot stop half way.
-  const bool must_not_block = executor_.call_depth() > 1;
-  if (have >= replicas || must_not_block) return have;
-  waiting_.add(client, offset, replicas, timeout_ms);
+  if (reach.satisfies(*goal) || !executor_.can_block(client)) return reach;
+  waiting_.add(client, *goal, timeout_ms);
   if (!replicas_.empty()) feed(encode_request({"REPLCONF", "GETACK", "*"}));
   return std::nullopt;
+}
+
+WriteReach Replication::reach_of(const WriteGoal& goal) const {
+  return {.local = goal.durable && persistence_.durable(goal.log_position),
+          .replicas = replicas_.count_acknowledged(goal.offset, goal.durable)};
 }
 
 void Replication::client_closed(Client& client) {

@@ -76,9 +76,10 @@ class Replication final : public EffectSink, public ClientObserver {
   // REPLCONF GETACK. Ignored unless this server's primary asks.
   void ack_requested(const Client& client);
 
-  // WAIT: how many replicas have what the client last wrote. Without a value the client is blocked
-  // and answered later.
-  std::optional<int64_t> wait(Client& client, int64_t replicas, int64_t timeout_ms);
+  // WAIT and WAITAOF: how far the client's last write has come; `goal` says how far it should, and
+  // where that write ended is filled in here. Without a value the client is blocked and answered
+  // later.
+  std::optional<WriteReach> wait(Client& client, WriteGoal* goal, int64_t timeout_ms);
 
   ReplicationInfo info() const;
   // What waits to be sent to replicas; the backlog is not part of it.
@@ -95,6 +96,7 @@ class Replication final : public EffectSink, public ClientObserver {
   void cron();
   void primary_cron();
   void update_role();
+  WriteReach reach_of(const WriteGoal& goal) const;
   void update_good_replicas();
   // The one place where bytes enter the stream: backlog and replicas.
   void feed(std::string_view bytes);

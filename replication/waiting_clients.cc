@@ -5,23 +5,31 @@
 
 namespace tandem {
 
+void WriteReach::reply(Reply& reply, const WriteGoal& goal) const {
+  if (goal.durable) {
+    reply.array(2);
+    reply.integer(local ? 1 : 0);
+  }
+  reply.integer(replicas);
+}
+
 WaitingClients::~WaitingClients() {
   for (const Waiting& waiting : waiting_) loop_.cancel(waiting.timer);
 }
 
-void WaitingClients::add(Client& client, uint64_t offset, int64_t replicas, int64_t timeout_ms) {
+void WaitingClients::add(Client& client, const WriteGoal& goal, int64_t timeout_ms) {
   TimerId timer = 0;
   if (timeout_ms > 0) {
     timer =
         loop_.after(static_cast<uint64_t>(timeout_ms), [this, id = client.id] { timed_out(id); });
   }
-  waiting_.push_back({client.id, offset, replicas, timer});
+  waiting_.push_back({client.id, goal, timer});
   client.block(this);
 }
 
 void WaitingClients::acknowledged() {
   const auto satisfied = [this](const Waiting& waiting) {
-    return count_(waiting.offset) >= waiting.replicas;
+    return reach_(waiting.goal).satisfies(waiting.goal);
   };
   const auto first =
       std::stable_partition(waiting_.begin(), waiting_.end(),
@@ -51,7 +59,7 @@ void WaitingClients::answer(const Waiting& waiting, std::string_view error) {
   if (client == nullptr) return;
   client->answer_blocked([&](Reply& reply) {
     if (error.empty()) {
-      reply.integer(count_(waiting.offset));
+      reach_(waiting.goal).reply(reply, waiting.goal);
     } else {
       reply.error(error);
     }

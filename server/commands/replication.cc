@@ -1,6 +1,7 @@
 // REPLICAOF, SLAVEOF, ROLE, PSYNC, SYNC, REPLCONF, WAIT.
 
 #include "replication/replication.h"
+#include "persistence/persistence.h"
 
 #include <optional>
 #include <string>
@@ -191,6 +192,32 @@ void replconf_command(Call& call) {
   call.reply.ok();
 }
 
+// Whether WAITAOF can mean something here; replies why not.
+bool check_waitaof(Call& call, const WriteGoal& goal) {
+  if (replication(call).is_replica()) {
+    call.reply.error(
+        "ERR WAITAOF cannot be used with replica instances. Please also note that writes to "
+        "replicas are just local and are not propagated.");
+    return false;
+  }
+  if (goal.local && !call.services.persistence->aof_enabled()) {
+    call.reply.error("ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.");
+    return false;
+  }
+  return true;
+}
+
+// Replies how far the client's last write has come, at once or when it has come as far as `goal`.
+void wait_for(Call& call, WriteGoal goal, std::string_view timeout) {
+  const auto deadline_ms = read_timeout(call, timeout, TimeUnit::kMilliseconds);
+  if (!deadline_ms) return;
+  if (goal.durable && !check_waitaof(call, goal)) return;
+  const int64_t left_ms =
+      *deadline_ms == 0 ? 0 : *deadline_ms - call.executor.clock().monotonic_ms();
+  const auto reach = replication(call).wait(call.client, &goal, left_ms);
+  if (reach) reach->reply(call.reply, goal);
+}
+
 void wait_command(Call& call) {
   if (replication(call).is_replica()) {
     return call.reply.error(
@@ -198,13 +225,24 @@ void wait_command(Call& call) {
         "a replica is configured to be writable (which is not the default) writes to replicas are "
         "just local and are not propagated.");
   }
+  WriteGoal goal;
   const auto replicas = read_integer(call, call.args[1]);
   if (!replicas) return;
-  const auto timeout_ms = parse_int64(call.args[2]);
-  if (!timeout_ms) return call.reply.error("ERR timeout is not an integer or out of range");
-  if (*timeout_ms < 0) return call.reply.error("ERR timeout is negative");
-  const auto have = replication(call).wait(call.client, *replicas, *timeout_ms);
-  if (have) call.reply.integer(*have);
+  goal.replicas = *replicas;
+  wait_for(call, goal, call.args[2]);
+}
+
+// WAITAOF numlocal numreplicas timeout
+void waitaof_command(Call& call) {
+  const auto local = read_integer(call, call.args[1]);
+  if (!local) return;
+  if (*local < 0 || *local > 1) {
+    return call.reply.error("ERR value is out of range, value must between 0 and 1");
+  }
+  const auto replicas = read_integer(call, call.args[2]);
+  if (!replicas) return;
+  if (*replicas < 0) return call.reply.error("ERR value is out of range, must be positive");
+  wait_for(call, {.replicas = *replicas, .durable = true, .local = *local == 1}, call.args[3]);
 }
 
 constexpr CommandRow kRows[] = {
@@ -270,6 +308,16 @@ constexpr CommandRow kRows[] = {
      .tips = "request_policy:all_shards;response_policy:agg_min",
      .summary = "Waits until replicas have this connection's writes.",
      .since = "3.0.0",
+     .group = "generic",
+     .complexity = "O(1)"},
+    {.name = "waitaof",
+     .handler = waitaof_command,
+     .arity = 4,
+     .flags = "blocking",
+     .categories = "@blocking,@connection,@slow",
+     .tips = "request_policy:all_shards;response_policy:agg_min",
+     .summary = "Waits until this connection's writes are durable in AOFs, here and on replicas.",
+     .since = "7.2.0",
      .group = "generic",
      .complexity = "O(1)"},
 };

@@ -36,9 +36,7 @@ void Call::notify(KeyspaceEvent event_class, std::string_view event, std::string
   executor.notify(client.db, event_class, event, key);
 }
 
-bool Call::can_block() const {
-  return client.kind == ClientKind::kNormal && executor.call_depth() == 1;
-}
+bool Call::can_block() const { return executor.can_block(client); }
 
 void Call::block_on_keys(std::span<const std::string_view> keys, ValueType type,
                          int64_t deadline_ms, const BlockOptions& options) {

@@ -150,8 +150,10 @@ class Client final : public LinkHandler {
   // Whether it may only change its subscriptions: in RESP2 replies and messages look alike.
   bool only_subscribes() const { return subscriptions != nullptr && protocol_ == 2; }
   ClientClass output_class() const;
-  // Replication offset after this client's last write, for WAIT.
+  // Where this client's last write ends in the replication stream and in the AOF, for WAIT and
+  // WAITAOF.
   uint64_t last_write_offset = 0;
+  uint64_t last_write_log_position = 0;
 
  private:
   RequestParser::Outcome parse(std::string_view input);

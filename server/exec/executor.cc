@@ -139,7 +139,10 @@ bool Executor::execute_in_batch(Client& client, Args args, Command* found) {
   effects_.end_unit();
   serving_ = outer;
   if (client.has_pushes()) client.flush_pushes();
-  if (dirty_ != dirty_before) client.last_write_offset = replication_offset();
+  if (dirty_ != dirty_before) {
+    client.last_write_offset = replication_offset();
+    client.last_write_log_position = log_position();
+  }
   if (!client.blocked()) ++client.commands_processed;
   blocked_->serve();
   if (last_tick_ - batch_started_ticks_ > stale_clock_ticks_) begin_batch();

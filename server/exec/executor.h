@@ -93,6 +93,12 @@ class Executor final : public KeyspaceObserver, public ErrorListener {
   // Replication offset after the last unit: set by the replication engine, remembered by each
   // writing client.
   std::function<uint64_t()> replication_offset = [] { return uint64_t{0}; };
+  // The same of the AOF.
+  std::function<uint64_t()> log_position = [] { return uint64_t{0}; };
+  // Whether this client's running command may wait: not inside MULTI or a function.
+  bool can_block(const Client& client) const {
+    return client.kind == ClientKind::kNormal && call_depth_ == 1;
+  }
 
   // Makes a client for an accepted connection, or refuses it (maxclients, protected-mode) with an
   // error and closes it.

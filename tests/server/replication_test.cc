@@ -261,6 +261,37 @@ TEST(Replication, WaitCountsTheReplicasThatHaveTheWrite) {
   EXPECT_EQ(client.run("WAIT", "2", "10"), "(integer) 1");
 }
 
+TEST(Replication, WaitaofTellsWhereTheWriteIsDurable) {
+  Pair pair({"--appendonly", "yes", "--appendfsync", "always"});
+  RespClient client = pair.primary.connect();
+  client.call("SET", "key", "value");
+  EXPECT_EQ(client.run("WAITAOF", "1", "0", "0"), "[(integer) 1, (integer) 0]");
+  EXPECT_EQ(client.run("WAITAOF", "0", "1", "10"), "[(integer) 1, (integer) 0]")
+      << "the replica has no AOF";
+  pair.replica.run("CONFIG", "SET", "appendonly", "yes");
+  client.call("SET", "key", "again");
+  EXPECT_EQ(client.run("WAITAOF", "1", "1", "0"), "[(integer) 1, (integer) 1]");
+
+  client.run("CONFIG", "SET", "appendfsync", "no");
+  client.call("SET", "key", "unsynced");
+  client.send("WAITAOF", "1", "0", "0");
+  ASSERT_TRUE(eventually([&] { return count(pair.primary, "blocked_clients") == 1; }));
+  pair.primary.run("CONFIG", "SET", "appendfsync", "everysec");
+  EXPECT_THAT(reply_text(client.read()), testing::StartsWith("[(integer) 1, "));
+}
+
+TEST(Replication, BecomingAReplicaEndsTheWait) {
+  Pair pair;
+  ServerProcess other;
+  RespClient waiting = other.connect();
+  waiting.send("WAIT", "1", "0");
+  ASSERT_TRUE(eventually([&] { return count(other, "blocked_clients") == 1; }));
+  other.run("REPLICAOF", "127.0.0.1", pair.primary.port_text());
+  EXPECT_THAT(reply_text(waiting.read()), testing::StartsWith("(error) UNBLOCKED "));
+  EXPECT_TRUE(waiting.closed_by_server());
+  EXPECT_THAT(other.run("WAITAOF", "0", "1", "0"), testing::StartsWith("(error) ERR WAITAOF "));
+}
+
 TEST(Replication, RoleTellsBothSides) {
   Pair pair;
   const ReplyValue primary = pair.primary.connect().call("ROLE");
