@@ -32,6 +32,10 @@ void LuaAllocator::release(void* block, size_t size) {
 
 void* LuaAllocator::reallocate(void* self, void* block, size_t old_size, size_t new_size) {
   auto* allocator = static_cast<LuaAllocator*>(self);
+  if (block == nullptr) old_size = 0;
+  if (new_size > old_size && allocator->bytes_in_use_ + (new_size - old_size) > allocator->limit_) {
+    return nullptr;
+  }
   if (block == nullptr) {
     if (new_size == 0) return nullptr;
     void* made = allocator->allocate(new_size);

@@ -2,6 +2,8 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
+#include <utility>
 
 namespace tandem {
 
@@ -17,6 +19,9 @@ class LuaAllocator {
   // lua_Alloc; `self` is the allocator.
   static void* reallocate(void* self, void* block, size_t old_size, size_t new_size);
 
+  // Above this many bytes in use, allocations fail: Lua raises "not enough memory". Returns the
+  // limit so far.
+  size_t set_limit(size_t bytes) { return std::exchange(limit_, bytes); }
   // Without the blocks kept.
   size_t bytes_in_use() const { return bytes_in_use_; }
 
@@ -40,6 +45,7 @@ class LuaAllocator {
 
   std::array<Class, kClasses> classes_;
   size_t bytes_in_use_ = 0;
+  size_t limit_ = SIZE_MAX;
 };
 
 }  // namespace tandem

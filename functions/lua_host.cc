@@ -105,7 +105,7 @@ Status LuaHost::run_library(LibraryLoad& load, std::string_view code) {
   load_ = &load;
   if (load.limit_us > 0) load.deadline_us = executor_.clock().monotonic_us() + load.limit_us;
   show_globals(lua_, GlobalsView::kLoad);
-  const int status = lua_pcall(lua_, 0, 0, kHandlerSlot);
+  const int status = call_within_limit(0, 0);
   show_globals(lua_, GlobalsView::kCall);
   load_ = nullptr;
   if (status == 0) {
@@ -130,6 +130,22 @@ Result<int> LuaHost::compile_script(std::string_view code) {
                       "Error compiling script (new function): " + std::move(reason));
   }
   return luaL_ref(lua_, LUA_REGISTRYINDEX);
+}
+
+// lua_pcall, which ends in an error when the code makes Lua's memory grow by more than
+// function-memory-limit.
+int LuaHost::call_within_limit(int arguments, int results) {
+  const auto limit = static_cast<size_t>(executor_.config().settings().function_memory_limit);
+  if (limit != 0) allocator_.set_limit(allocator_.bytes_in_use() + limit);
+  const int status = lua_pcall(lua_, arguments, results, kHandlerSlot);
+  allocator_.set_limit(SIZE_MAX);
+  if (status == LUA_ERRMEM) {
+    // What the code has piled up is garbage now.
+    lua_gc(lua_, LUA_GCCOLLECT, 0);
+    lua_pop(lua_, 1);
+    push_error(lua_, "ERR not enough memory: function-memory-limit is exceeded");
+  }
+  return status;
 }
 
 // Pushes what is to be called and its arguments; returns their number. A function is given its keys
@@ -166,7 +182,7 @@ void LuaHost::run_function(ScriptRun& run, std::span<const std::string_view> key
   protocol_ = 2;
   script_client_->db = run.call->client.db;
   const int passed = push_call(run, keys, args);
-  if (lua_pcall(lua_, passed, 1, kHandlerSlot) == 0) {
+  if (call_within_limit(passed, 1) == 0) {
     results_->write(reply, protocol_);
   } else {
     reply_with_error(*run.function, reply);

@@ -82,6 +82,21 @@ class LuaHost {
   void set_protocol(int version) { protocol_ = version; }
   size_t memory_bytes() const { return allocator_.bytes_in_use(); }
 
+  // While it lives, function-memory-limit does not: a command must not end halfway because its
+  // reply is large. What it has taken counts afterwards.
+  class LimitLifted {
+   public:
+    explicit LimitLifted(LuaHost& host)
+        : allocator_(host.allocator_), limit_(allocator_.set_limit(SIZE_MAX)) {}
+    ~LimitLifted() { allocator_.set_limit(limit_); }
+    LimitLifted(const LimitLifted&) = delete;
+    LimitLifted& operator=(const LimitLifted&) = delete;
+
+   private:
+    LuaAllocator& allocator_;
+    const size_t limit_;
+  };
+
   // For C functions that take long: serves others and ends the script as the hook does between
   // Lua's own instructions.
   void check_time(lua_State* lua);
@@ -93,6 +108,7 @@ class LuaHost {
   void on_hook(lua_State* lua, lua_Debug* where);
   void serve_others(lua_State* lua, lua_Debug* where);
   [[noreturn]] void stop(lua_State* lua, lua_Debug* where, std::string message);
+  int call_within_limit(int arguments, int results);
   int push_call(const ScriptRun& run, std::span<const std::string_view> keys,
                 std::span<const std::string_view> args);
   void reply_with_error(const Function& function, Reply& reply);

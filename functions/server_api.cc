@@ -148,6 +148,7 @@ bool run_command(lua_State* lua, LuaHost& host) {
     return true;
   }
   if (command->is(kWrite)) run->wrote = true;
+  const LuaHost::LimitLifted lifted(host);
   LuaReply& reply = host.reply();
   reply.begin(lua, host.protocol());
   host.executor().call(host.script_client(), *command, args, reply);

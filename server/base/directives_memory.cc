@@ -22,6 +22,7 @@ using S = Settings;
 
 const Directive kRows[] = {
     {"maxmemory", "", IntegerField{&S::maxmemory, 0, kMax, kMemory}},
+    {"function-memory-limit", "", IntegerField{&S::function_memory_limit, 0, kMax, kMemory}},
     {"maxmemory-clients", "",
      IntegerField{&S::maxmemory_clients, -100, kMax, IntegerUnit::kMemoryOrPercent}},
     {"maxmemory-policy", "", enum_field<&S::maxmemory_policy>(kPolicies)},

@@ -1,3 +1,5 @@
+#include <gmock/gmock.h>
+
 #include <string>
 #include <utility>
 #include <vector>
@@ -6,6 +8,8 @@
 
 namespace tandem {
 namespace {
+
+using ::testing::StartsWith;
 
 using SandboxTest = FunctionFixture;
 
@@ -102,6 +106,25 @@ TEST_F(SandboxTest, BigStringsAreRefused) {
   EXPECT_EQ(eval("return #string.rep('x', 1000)"), "(integer) 1000");
   EXPECT_EQ(eval("return {unpack({}, 1, 1e8)}"),
             raised("ERR user_function:3: too many results to unpack"));
+}
+
+TEST_F(SandboxTest, MemoryIsLimitedPerCall) {
+  configure("function-memory-limit", "1mb");
+  const std::string exceeded = "(error) ERR not enough memory: function-memory-limit is exceeded";
+  EXPECT_THAT(eval("local t = {} while true do t[#t + 1] = {} end"), StartsWith(exceeded));
+  EXPECT_THAT(eval("local s = 'x' while true do s = s .. s end"), StartsWith(exceeded));
+  EXPECT_THAT(load("local t = {} while true do t[#t + 1] = {} end"),
+              StartsWith("(error) ERR Error registering functions: " + exceeded.substr(8)));
+  // What was caught leaves the rest of the call less than the limit, not nothing.
+  EXPECT_EQ(eval("return (pcall(function() local t = {} while true do t[#t + 1] = {} end end))"),
+            "(nil)");
+  // A command's effect and its reply come whole.
+  configure("function-memory-limit", "300kb");
+  run("SET", "k", std::string(500'000, 'v'));
+  EXPECT_EQ(effects_of("FCALL", "f", "0"), "");
+  load_body("return #server.call('GETDEL', 'k')");
+  EXPECT_EQ(effects_of("FCALL", "f", "0"), "DEL k");
+  EXPECT_EQ(eval("return #string.rep('x', 100000)"), "(integer) 100000");
 }
 
 TEST_F(SandboxTest, TheCollectorIsNotTheirs) {
