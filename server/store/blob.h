@@ -59,6 +59,8 @@ class Blob {
   void reserve(size_t size) {
     if (size > capacity()) reallocate(size);
   }
+  // Makes the block `size` bytes large, as near as the allocator can; what is beyond is lost.
+  void resize(size_t size) { reallocate(size); }
   // Gives back the room beyond `size` bytes when it is most of the block.
   void trim(size_t size) {
     if (capacity() > 2 * size + kSlackBytes) reallocate(size);

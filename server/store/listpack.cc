@@ -328,6 +328,22 @@ void Listpack::splice(Position at, size_t old_bytes, const Item& item) {
   if (old_bytes == 0 && count_field() != kCountUnknown) set_count_field(count_field() + 1);
 }
 
+void Listpack::Appender::add(const Item& item) {
+  std::memcpy(out_, item.head_, item.head_size_);
+  out_ += item.head_size_;
+  if (!item.body_.empty()) std::memcpy(out_, item.body_.data(), item.body_.size());
+  out_ += item.body_.size();
+  out_ += write_back_length(item.entry_size(), out_);
+  ++added_;
+}
+
+void Listpack::Appender::finish() {
+  *out_++ = kEndMark;
+  store_unaligned(list_->blob_.data(), static_cast<uint32_t>(out_ - list_->blob_.data()));
+  const size_t count = list_->count_field();
+  if (count != kCountUnknown) list_->set_count_field(count + added_);
+}
+
 Listpack::Position Listpack::insert_before(Position position, const Item& item) {
   splice(position, 0, item);
   return position;

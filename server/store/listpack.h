@@ -73,6 +73,10 @@ class Listpack {
     Item(int64_t value) { encode_integer(value); }
 
     size_t entry_size() const { return head_size_ + body_.size(); }
+    // Bytes that an entry made of `text` takes at most, found without looking at it.
+    static size_t span_bound(std::string_view text) {
+      return text.size() + (text.size() < 64 ? 2 : kMaxEntryOverhead);
+    }
 
    private:
     friend class Listpack;
@@ -81,6 +85,26 @@ class Listpack {
     uint8_t head_[9];
     uint8_t head_size_ = 0;
     std::string_view body_;
+  };
+
+  // Adds several entries behind the last one, growing once and counting once. The listpack is not
+  // to be used until finish().
+  class Appender {
+   public:
+    // `room`: bytes that the entries take at most, which the caller has asked fits() about; see
+    // Item::span_bound().
+    Appender(Listpack* list, size_t room) : list_(list) {
+      const size_t total = list->total_bytes();
+      list->reserve(total + room);
+      out_ = list->blob_.data() + total - 1;
+    }
+    void add(const Item& item);
+    void finish();
+
+   private:
+    Listpack* list_;
+    uint8_t* out_;
+    size_t added_ = 0;
   };
 
   // Empty, with room for `reserve_bytes` in all.
@@ -150,6 +174,8 @@ class Listpack {
   // Removes up to `count` entries from the one at `index` on, if there is one.
   void erase_range(int64_t index, size_t count);
   void clear();
+  // Gives back the room beyond the end.
+  void shrink_to_fit() { blob_.resize(total_bytes()); }
 
  private:
   static constexpr size_t kHeaderBytes = 6;
