@@ -33,13 +33,13 @@ constexpr TypeRow kTypes[] = {
     {"sorted set (ziplist)"},
     {"hash (ziplist)", &kHashCodec},
     {"list (quicklist)"},
-    {"stream"},
+    {"stream", &kStreamCodec},
     {"hash (listpack)", &kHashCodec},
     {"sorted set (listpack)"},
     {"list (quicklist of listpacks)"},
-    {"stream"},
+    {"stream", &kStreamCodec},
     {"set (listpack)", &kSetCodec},
-    {"stream"},
+    {"stream", &kStreamCodec},
     {"hash with field expiry"},
 };
 static_assert(std::size(kTypes) == rdb::kLastType + 1);
@@ -66,6 +66,8 @@ const ValueCodec& codec_of(ValueType type) {
       return kHashCodec;
     case ValueType::kSet:
       return kSetCodec;
+    case ValueType::kStream:
+      return kStreamCodec;
     default:
       break;
   }

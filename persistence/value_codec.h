@@ -44,6 +44,7 @@ struct ValueCodec {
 
 extern const ValueCodec kHashCodec;
 extern const ValueCodec kSetCodec;
+extern const ValueCodec kStreamCodec;
 
 // The codec of a type that is not a string.
 const ValueCodec& codec_of(ValueType type);
