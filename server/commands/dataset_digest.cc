@@ -8,6 +8,7 @@
 #include "server/base/numbers.h"
 #include "server/store/hash_value.h"
 #include "server/store/set_value.h"
+#include "server/store/stream_value.h"
 
 namespace tandem {
 namespace {
@@ -62,6 +63,19 @@ void add_set(const SetValue& set, Digest* digest) {
       [&](const SetValue::Member& member) { digest->add_unordered(member.text(scratch)); });
 }
 
+// Entries in their order; consumer groups do not count.
+void add_stream(const StreamValue& stream, Digest* digest) {
+  StreamReader reader(stream);
+  while (reader.next()) {
+    const StreamId& id = reader.id();
+    digest->add_ordered(std::to_string(id.ms) + '.' + std::to_string(id.seq));
+    reader.for_each_field([digest](std::string_view field, std::string_view value) {
+      digest->add_ordered(field);
+      digest->add_ordered(value);
+    });
+  }
+}
+
 void add_value(const Entry& entry, Digest* digest) {
   // ValueType counts the types as Redis does, but for streams, between which and hashes it has
   // modules.
@@ -72,6 +86,8 @@ void add_value(const Entry& entry, Digest* digest) {
     digest->add_ordered(entry.string(scratch));
   } else if (type == ValueType::kSet) {
     add_set(static_cast<const SetValue&>(*entry.value()), digest);
+  } else if (type == ValueType::kStream) {
+    add_stream(static_cast<const StreamValue&>(*entry.value()), digest);
   } else {
     assert(type == ValueType::kHash);
     add_hash(static_cast<const HashValue&>(*entry.value()), digest);

@@ -10,6 +10,11 @@ namespace tandem {
 std::span<const CommandRow> string_commands();
 std::span<const CommandRow> hash_commands();
 std::span<const CommandRow> set_commands();
+std::span<const CommandRow> stream_commands();
+std::span<const CommandRow> stream_group_commands();
+std::span<const CommandRow> stream_claim_commands();
+std::span<const CommandRow> stream_read_commands();
+std::span<const CommandRow> stream_info_commands();
 std::span<const CommandRow> key_commands();
 std::span<const CommandRow> expiry_commands();
 std::span<const CommandRow> transaction_commands();

@@ -6,6 +6,11 @@ void register_all_commands(CommandTable& table) {
   table.add(string_commands());
   table.add(hash_commands());
   table.add(set_commands());
+  table.add(stream_commands());
+  table.add(stream_group_commands());
+  table.add(stream_claim_commands());
+  table.add(stream_read_commands());
+  table.add(stream_info_commands());
   table.add(key_commands());
   table.add(expiry_commands());
   table.add(transaction_commands());
