@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "server/base/numbers.h"
+#include "server/base/strings.h"
 
 namespace tandem::peer {
 namespace {
@@ -32,6 +33,12 @@ bool is_odd_cursor(const Words& words, const ReplyValue& ours, const ReplyValue&
 
 constexpr const char* kCursorReason = "Valkey parses cursors more strictly.";
 
+bool are_unbalanced(const Words&, const ReplyValue& ours, const ReplyValue& theirs) {
+  return ours.text.starts_with("ERR Unbalanced ") && theirs.text.starts_with("ERR Unbalanced ");
+}
+
+constexpr const char* kUnbalancedReason = "The text says the command's name in another way.";
+
 constexpr Difference kDifferences[] = {
     {.command = "SCAN", .reason = kCursorReason, .excused = is_odd_cursor},
     {.command = "HSCAN", .reason = kCursorReason, .excused = is_odd_cursor},
@@ -42,6 +49,16 @@ constexpr Difference kDifferences[] = {
      .avoided = asks_for_billions},
     {.command = "SRANDMEMBER", .reason = "As HRANDFIELD.", .avoided = asks_for_billions},
     {.command = "ZRANDMEMBER", .reason = "As HRANDFIELD.", .avoided = asks_for_billions},
+    {.command = "XREAD", .reason = kUnbalancedReason, .excused = are_unbalanced},
+    {.command = "XREADGROUP", .reason = kUnbalancedReason, .excused = are_unbalanced},
+    {.command = "XGROUP",
+     .reason = "Since 7.2 XCLAIM and XAUTOCLAIM create a consumer that has nothing to claim.",
+     .excused =
+         [](const Words& words, const ReplyValue& ours, const ReplyValue& theirs) {
+           return words.size() == 5 && equals_ignore_case(words[1], "createconsumer") &&
+                  ours.type == ReplyValue::Type::kInteger && ours.integer == 0 &&
+                  theirs.integer == 1;
+         }},
     {.command = "",
      .reason = "Valkey's errors of scripts and functions do not name Redis.",
      .excused =

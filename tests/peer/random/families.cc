@@ -7,6 +7,7 @@ const Catalog& catalog() {
     Catalog catalog;
     add_hashes(catalog);
     add_keys(catalog);
+    add_streams(catalog);
     add_strings(catalog);
     return catalog;
   }();

@@ -7,6 +7,7 @@ namespace tandem::peer {
 // Each is defined in the file of its name, and called by catalog() in families.cc.
 void add_hashes(Catalog& catalog);
 void add_keys(Catalog& catalog);
+void add_streams(Catalog& catalog);
 void add_strings(Catalog& catalog);
 
 }  // namespace tandem::peer
