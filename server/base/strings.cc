@@ -51,6 +51,7 @@ bool match_class(std::string_view pattern, size_t* position, unsigned char c, bo
 }  // namespace
 
 bool glob_match(std::string_view pattern, std::string_view text, bool ignore_case) {
+  if (text.empty()) return pattern.empty();
   auto fold = [ignore_case](char c) {
     return static_cast<unsigned char>(ignore_case ? to_lower_ascii(c) : c);
   };

@@ -22,7 +22,8 @@ inline bool equals_ignore_case(std::string_view a, std::string_view b) {
 std::string to_lower(std::string_view text);
 std::string to_upper(std::string_view text);
 
-// Redis-style glob: * ? [abc] [^a] [a-z] and \ escapes. Bounded work: runs in O(pattern * text) at
+// Redis-style glob: * ? [abc] [^a] [a-z] and \ escapes. The empty text
+// is matched by the empty pattern alone, not even by *. Bounded work: runs in O(pattern * text) at
 // worst.
 bool glob_match(std::string_view pattern, std::string_view text, bool ignore_case = false);
 

@@ -108,9 +108,7 @@ HashLimits hash_limits(const Call& call) { return hash_limits(call.executor.conf
 SetLimits set_limits(const Call& call) { return set_limits(call.executor.config().settings()); }
 
 bool ScanOptions::matches(std::string_view text) const {
-  if (match.data() == nullptr) return true;
-  // No pattern but "*" has ever matched the empty key.
-  return text.empty() ? match.empty() : glob_match(match, text);
+  return match.data() == nullptr || glob_match(match, text);
 }
 
 std::optional<uint64_t> read_cursor(Call& call, std::string_view text) {

@@ -47,6 +47,10 @@ TEST(StringsTest, GlobMatchesAsKeysDoes) {
       {"news.*.[0-9]", "news.art.7", true},
       {"[", "[", false},
       {"[]", "a", false},
+      {"", "", true},
+      {"", "a", false},
+      {"*", "", false},
+      {"**", "", false},
   };
   for (const Case& each : cases) {
     EXPECT_EQ(glob_match(each.pattern, each.text), each.matches)
