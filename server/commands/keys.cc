@@ -161,6 +161,11 @@ void copy_command(Call& call) {
     call.reply.integer(0);
     return;
   }
+  if (target_exists) {
+    // The copy is a new key.
+    to.erase(to_key);
+    source = call.db().peek(from);
+  }
   copy_entry(*source, to, to_key);
   call.changed();
   call.reply.integer(1);
