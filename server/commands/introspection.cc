@@ -1,11 +1,15 @@
 // COMMAND and its subcommands: what the table knows of each command.
 
 #include <algorithm>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "server/base/strings.h"
+#include "server/commands/argument_docs.h"
+#include "server/commands/argument_syntax.h"
+#include "server/commands/command_history.h"
 #include "server/commands/families.h"
 #include "server/commands/help.h"
 #include "server/exec/call.h"
@@ -111,26 +115,64 @@ void reply_info(Reply& reply, const Command& command) {
   for (const auto& subcommand : command.subcommands) reply_info(reply, *subcommand);
 }
 
+void reply_history(Reply& reply, std::span<const CommandChange> history) {
+  reply.set(history.size());
+  for (const CommandChange& change : history) {
+    reply.array(2);
+    reply.bulk(change.since);
+    reply.bulk(change.what);
+  }
+}
+
+void reply_docs(Reply& reply, const Command& command);
+
+void reply_subcommand_docs(Reply& reply, const Command& container) {
+  reply.map(container.subcommands.size());
+  for (const auto& subcommand : container.subcommands) {
+    reply.bulk(subcommand->name);
+    reply_docs(reply, *subcommand);
+  }
+}
+
 void reply_docs(Reply& reply, const Command& command) {
+  const std::string_view name = command.row->name;
+  const CommandChange* deprecated = command_deprecation(name);
+  const bool system = is_system_command(name);
+  const std::span<const CommandChange> history = command_history(name);
+  const std::string_view syntax = argument_syntax(name);
   const std::pair<std::string_view, std::string_view> texts[] = {
       {"summary", command.row->summary},
       {"since", command.row->since},
       {"group", command.row->group},
-      {"complexity", command.row->complexity}};
-  size_t present = command.subcommands.empty() ? 0 : 1;
-  for (const auto& [name, text] : texts) present += text.empty() ? 0 : 1;
+      {"complexity", command.row->complexity},
+      {"deprecated_since", deprecated != nullptr ? deprecated->since : std::string_view()},
+      {"replaced_by", deprecated != nullptr ? deprecated->what : std::string_view()}};
+  size_t present = deprecated != nullptr || system ? 1 : 0;
+  for (const auto& [field, text] : texts) present += text.empty() ? 0 : 1;
+  present +=
+      (history.empty() ? 0 : 1) + (syntax.empty() ? 0 : 1) + (command.subcommands.empty() ? 0 : 1);
   reply.map(present);
-  for (const auto& [name, text] : texts) {
+  for (const auto& [field, text] : texts) {
     if (text.empty()) continue;
-    reply.bulk(name);
+    reply.bulk(field);
     reply.bulk(text);
   }
-  if (command.subcommands.empty()) return;
-  reply.bulk("subcommands");
-  reply.map(command.subcommands.size());
-  for (const auto& subcommand : command.subcommands) {
-    reply.bulk(subcommand->name);
-    reply_docs(reply, *subcommand);
+  if (deprecated != nullptr || system) {
+    reply.bulk("doc_flags");
+    reply.set(1);
+    reply.simple(system ? "syscmd" : "deprecated");
+  }
+  if (!history.empty()) {
+    reply.bulk("history");
+    reply_history(reply, history);
+  }
+  if (!syntax.empty()) {
+    reply.bulk("arguments");
+    reply_arguments(reply, parse_arguments(syntax));
+  }
+  if (!command.subcommands.empty()) {
+    reply.bulk("subcommands");
+    reply_subcommand_docs(reply, command);
   }
 }
 
