@@ -153,7 +153,7 @@ void add_clients(const InfoSources& from, InfoText* out) {
   out->field("client_recent_max_input_buffer", totals.largest_input);
   out->field("client_recent_max_output_buffer", totals.largest_output);
   out->field("blocked_clients", totals.blocked);
-  out->field("tracking_clients", 0);
+  out->field("tracking_clients", from.executor.tracking().client_count());
   out->field("pubsub_clients", from.executor.pubsub().client_count());
   out->field("watching_clients", totals.watching);
   out->field("clients_in_timeout_table", from.executor.blocked().with_deadline());
@@ -328,9 +328,10 @@ void add_stats(const InfoSources& from, InfoText* out) {
   out->field("pubsubshard_channels", pubsub.topic_count(SubscriptionKind::kShardChannel));
   out->field("migrate_cached_sockets", 0);
   out->field("slave_expires_tracked_keys", 0);
-  out->field("tracking_total_keys", 0);
-  out->field("tracking_total_items", 0);
-  out->field("tracking_total_prefixes", 0);
+  const Tracking& tracking = from.executor.tracking();
+  out->field("tracking_total_keys", tracking.key_count());
+  out->field("tracking_total_items", tracking.item_count());
+  out->field("tracking_total_prefixes", tracking.prefix_count());
   out->field("unexpected_error_replies", stats.unexpected_errors);
   out->field("total_error_replies", stats.total_error_replies);
   out->field("client_query_buffer_limit_disconnections", stats.client_query_limit_disconnections);

@@ -137,6 +137,9 @@ void Server::cron() {
 void Server::end_of_turn() {
   // Keys may have changed in other ways than by requests: by expiry, by a primary's stream.
   executor_.blocked().serve();
+  Tracking& tracking = executor_.tracking();
+  if (tracking.flushed()) tracking.tell_flushed();
+  tracking.broadcast();
   executor_.client_memory().evict();
   persistence_.end_of_turn();
 }
@@ -199,7 +202,7 @@ void Server::close_clients_past_limits() {
     executor_.check_output_limit(*client);
     executor_.client_memory().update(*client);
     if (timeout_ms <= 0 || client->kind != ClientKind::kNormal || client->blocked()) continue;
-    if (client->subscriptions != nullptr) continue;
+    if (client->subscriptions != nullptr || client->monitor) continue;
     if (keyspace_.now_ms() - client->last_interaction_ms > timeout_ms) client->close_now();
   }
 }

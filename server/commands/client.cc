@@ -23,10 +23,16 @@ namespace {
 std::string flags_of(const Client& client) {
   std::string flags;
   if (client.kind == ClientKind::kReplica) flags += 'S';
+  if (client.monitor) flags += 'O';
   if (client.kind == ClientKind::kPrimary) flags += 'M';
   if (client.subscriptions != nullptr) flags += 'P';
   if (client.transaction.active) flags += 'x';
   if (client.blocked()) flags += 'b';
+  if (client.tracking != nullptr) {
+    flags += 't';
+    if (client.tracking->redirection_broken) flags += 'R';
+    if (client.tracking->broadcast) flags += 'B';
+  }
   if (client.watch_broken) flags += 'd';
   if (client.closing()) flags += 'c';
   if (client.link() != nullptr && client.link()->is_unix()) flags += 'U';
@@ -54,6 +60,10 @@ class ClientLine {
  private:
   std::string text_;
 };
+
+int64_t redirection_of(const Client& client) {
+  return client.tracking == nullptr ? -1 : static_cast<int64_t>(client.tracking->redirect_to);
+}
 
 size_t subscription_count(const Client& client, SubscriptionKind kind) {
   return client.subscriptions == nullptr ? 0 : client.subscriptions->count(kind);
@@ -101,7 +111,7 @@ std::string describe(const Call& call, Client& client) {
       .add("age", std::max<int64_t>(0, now - client.created_ms) / 1000)
       .add("idle", std::max<int64_t>(0, now - client.last_interaction_ms) / 1000)
       .add("flags", flags_of(client))
-      .add("capa", "")
+      .add("capa", client.capabilities)
       .add("db", client.db)
       .add("sub", subscription_count(client, SubscriptionKind::kChannel))
       .add("psub", subscription_count(client, SubscriptionKind::kPattern))
@@ -114,7 +124,7 @@ std::string describe(const Call& call, Client& client) {
   line.add("events", events)
       .add("cmd", client.last_command != nullptr ? client.last_command->name : "NULL")
       .add("user", client.user)
-      .add("redir", -1)
+      .add("redir", redirection_of(client))
       .add("resp", client.protocol())
       .add("lib-name", client.library_name)
       .add("lib-ver", client.library_version)
@@ -392,10 +402,21 @@ void client_no_touch_command(Call& call) {
   call.reply.ok();
 }
 
+// What the client can do. A word that is not known is one of the future, and no error.
+void client_capa_command(Call& call) {
+  for (std::string_view word : call.args.subspan(2)) {
+    if (equals_ignore_case(word, "redirect")) call.client.capabilities = "r";
+  }
+  call.reply.ok();
+}
+
 void client_help_command(Call& call) {
   reply_help(
       call,
-      {{"GETNAME", "Return the name of this connection."},
+      {{"CAPA <option> [<option> ...]", "Say what this connection's client can do."},
+       {"CACHING (YES|NO)", "Track the keys of the next command, or do not."},
+       {"GETREDIR", "Return the number of the connection that is told of changed keys."},
+       {"GETNAME", "Return the name of this connection."},
        {"ID", "Return the number of this connection."},
        {"INFO", "Describe this connection."},
        {"KILL <ip:port>", "Close the connection from <ip:port>."},
@@ -419,6 +440,10 @@ void client_help_command(Call& call) {
        {"PAUSE <timeout> [WRITE|ALL]",
         "Let the commands of all clients, or only those that write, wait for <timeout>\n"
         "milliseconds."},
+       {"TRACKING (ON|OFF) [REDIRECT <id>] [BCAST] [PREFIX <prefix> [...]] "
+        "[OPTIN] [OPTOUT] [NOLOOP]",
+        "Tell this connection, or that one, which of the keys it has read have changed."},
+       {"TRACKINGINFO", "Describe how this connection tracks keys."},
        {"UNPAUSE", "End the pause now."},
        {"UNBLOCK <clientid> [TIMEOUT|ERROR]",
         "Let a connection that waits in a blocking command go on, as if its time had run out\n"
@@ -558,6 +583,15 @@ constexpr CommandRow kRows[] = {
      .categories = kAdminCategories,
      .summary = "Spares the connection when clients are closed for their memory.",
      .since = "7.0.0",
+     .group = "connection",
+     .complexity = "O(1)"},
+    {.name = "client|capa",
+     .handler = client_capa_command,
+     .arity = -3,
+     .flags = kOpenFlags,
+     .categories = kOpenCategories,
+     .summary = "Says what the connection's client can do.",
+     .since = "8.0.0",
      .group = "connection",
      .complexity = "O(1)"},
     {.name = "client|no-touch",

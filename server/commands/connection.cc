@@ -11,6 +11,7 @@
 #include "server/commands/families.h"
 #include "server/exec/call.h"
 #include "server/exec/executor.h"
+#include "server/exec/monitors.h"
 
 namespace tandem {
 namespace {
@@ -50,6 +51,8 @@ void reset_command(Call& call) {
   if (client.transaction.active) call.executor.discard_transaction(client);
   call.executor.unwatch_all(client);
   call.executor.pubsub().remove(client);
+  call.executor.monitors().remove(client);
+  call.executor.tracking().disable(client);
   client.db = 0;
   client.name.clear();
   client.no_evict = false;
@@ -89,6 +92,7 @@ bool authenticate(Call& call, std::string_view user, std::string_view password) 
 }
 
 void auth_command(Call& call) {
+  for (size_t i = 1; i < call.args.size(); ++i) call.hide(i);
   if (call.args.size() > 3) return call.syntax_error();
   const bool with_user = call.args.size() == 3;
   if (!with_user && settings(call).requirepass.empty()) {
@@ -135,6 +139,8 @@ bool parse_hello(Call& call, HelloOptions* options) {
       options->auth = true;
       options->user = args[next + 1];
       options->password = args[next + 2];
+      call.hide(next + 1);
+      call.hide(next + 2);
       next += 3;
     } else if (equals_ignore_case(option, "setname") && more >= 1) {
       options->set_name = true;

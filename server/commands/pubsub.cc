@@ -112,10 +112,10 @@ void spublish_command(Call& call) {
 
 void reply_topics(Call& call, SubscriptionKind kind) {
   if (call.args.size() > 3) return reply_unknown_subcommand(call);
-  const std::string_view pattern = call.args.size() == 3 ? call.args[2] : "*";
+  const bool all = call.args.size() == 2;
   std::vector<std::string_view> names;
   call.executor.pubsub().for_each_topic(kind, [&](std::string_view name) {
-    if (pattern == "*" || glob_match(pattern, name)) names.push_back(name);
+    if (all || glob_match(call.args[2], name)) names.push_back(name);
   });
   call.reply.array(names.size());
   for (std::string_view name : names) call.reply.bulk(name);

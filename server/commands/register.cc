@@ -16,6 +16,7 @@ void register_all_commands(CommandTable& table) {
   table.add(transaction_commands());
   table.add(connection_commands());
   table.add(client_commands());
+  table.add(client_tracking_commands());
   table.add(config_commands());
   table.add(introspection_commands());
   table.add(debug_commands());

@@ -1,4 +1,4 @@
-// TIME, INFO, SHUTDOWN.
+// TIME, INFO, MONITOR, SHUTDOWN.
 
 #include <string>
 
@@ -7,6 +7,7 @@
 #include "server/commands/services.h"
 #include "server/exec/call.h"
 #include "server/exec/executor.h"
+#include "server/exec/monitors.h"
 
 namespace tandem {
 namespace {
@@ -61,7 +62,27 @@ void shutdown_command(Call& call) {
   call.client.close_now();
 }
 
+void monitor_command(Call& call) {
+  const bool in_transaction = call.executor.call_depth() > 1;
+  if (in_transaction) {
+    return call.reply.error("ERR MONITOR isn't allowed for DENY BLOCKING client");
+  }
+  // A second time there is no reply, since what follows a monitor's first is lines.
+  if (call.client.keeps_off_keys()) return;
+  call.executor.monitors().add(call.client);
+  call.reply.ok();
+}
+
 constexpr CommandRow kRows[] = {
+    {.name = "monitor",
+     .handler = monitor_command,
+     .arity = 1,
+     .flags = "admin,loading,noscript,stale",
+     .categories = "@admin,@dangerous,@slow",
+     .summary = "Shows every command that the server runs from now on.",
+     .since = "1.0.0",
+     .group = "server",
+     .complexity = "O(1), and as much again for each command that is shown"},
     {.name = "time",
      .handler = time_command,
      .arity = 1,

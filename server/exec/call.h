@@ -63,6 +63,10 @@ class Call {
   // Sends the command itself to the replicas and not to the AOF: it changes nothing that lasts.
   void emit_to_replicas();
 
+  // Keeps an argument out of MONITOR and of logs: a password.
+  void hide(size_t index) { hidden_ |= hidden_bit(index); }
+  bool hidden(size_t index) const { return (hidden_ & hidden_bit(index)) != 0; }
+
   // Tells subscribers of keyspace events, when notify-keyspace-events asks for this class:
   // notify(kEventHash, "hset", key). After the change, and before the reply.
   void notify(KeyspaceEvent event_class, std::string_view event, std::string_view key);
@@ -95,7 +99,11 @@ class Call {
   bool custom_effect() const { return custom_effect_; }
 
  private:
+  // The last bit stands for all arguments from there on.
+  static uint64_t hidden_bit(size_t index) { return uint64_t{1} << (index < 63 ? index : 63); }
+
   uint64_t changes_ = 0;
+  uint64_t hidden_ = 0;
   bool custom_effect_ = false;
 };
 

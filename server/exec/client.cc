@@ -186,7 +186,9 @@ bool Client::run_again(Args args) {
   blocked_ = false;
   blocker_ = nullptr;
   harmless_output_ = executor_->harmless_output(output_class());
+  running_again_ = true;
   handle_request(args, nullptr);
+  running_again_ = false;
   if (blocked_) return false;
   go_on();
   return true;
@@ -242,6 +244,7 @@ void Client::push(std::string_view head, std::string_view tail) {
   bytes_out += length;
   executor_->stats().bytes_out += length;
   executor_->check_output_limit(*this);
+  executor_->client_memory().update(*this);
 }
 
 void Client::flush_pushes() {

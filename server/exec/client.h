@@ -12,6 +12,7 @@
 #include "server/base/settings.h"
 #include "server/exec/command.h"
 #include "server/exec/pubsub.h"
+#include "server/exec/tracking.h"
 #include "server/resp/encoder.h"
 #include "server/resp/request_parser.h"
 
@@ -98,6 +99,8 @@ class Client final : public LinkHandler {
   }
   // Runs the blocked request anew, from a copy of its arguments. False when it is blocked again.
   bool run_again(Args args);
+  // Whether the command that runs is a blocked one's next try.
+  bool running_again() const { return running_again_; }
   // Ends a block whose request is still in the input and is read again.
   void resume();
 
@@ -125,6 +128,7 @@ class Client final : public LinkHandler {
   bool authenticated = false;
   std::string user = "default";
   std::string name, library_name, library_version;
+  std::string_view capabilities;  // CLIENT CAPA, as CLIENT LIST shows them
   bool no_evict = false;
   bool no_touch = false;
   int64_t created_ms = 0;
@@ -147,8 +151,13 @@ class Client final : public LinkHandler {
   bool watch_broken = false;
   // Null unless it is subscribed to something; changed by PubSub.
   std::unique_ptr<Subscriptions> subscriptions;
+  // Null unless CLIENT TRACKING is on; changed by Tracking.
+  std::unique_ptr<ClientTracking> tracking;
+  bool monitor = false;  // changed by Monitors
   // Whether it may only change its subscriptions: in RESP2 replies and messages look alike.
   bool only_subscribes() const { return subscriptions != nullptr && protocol_ == 2; }
+  // Replicas and monitors may not touch keys; CLIENT PAUSE does not hold them.
+  bool keeps_off_keys() const { return monitor || kind == ClientKind::kReplica; }
   ClientClass output_class() const;
   // Where this client's last write ends in the replication stream and in the AOF, for WAIT and
   // WAITAOF.
@@ -185,6 +194,7 @@ class Client final : public LinkHandler {
   int protocol_ = 2;
   int replies_to_skip_ = 0;
   std::string pending_pushes_;
+  bool running_again_ = false;
   size_t harmless_output_ = 0;  // for this batch: below it no output limit can be passed
   bool blocked_ = false;
   Blocker* blocker_ = nullptr;

@@ -8,6 +8,7 @@
 #include "server/exec/blocked_clients.h"
 #include "server/exec/client_memory.h"
 #include "server/exec/executor.h"
+#include "server/exec/monitors.h"
 #include "server/exec/pubsub.h"
 #include "server/exec/watched_keys.h"
 
@@ -76,6 +77,8 @@ void Executor::remove_client(Client& client) {
   blocked_->remove(client);
   pubsub_->remove(client);
   client_memory_->remove(client);
+  monitors_->remove(client);
+  tracking_->remove(client);
   clients_.erase(client.id);
 }
 
@@ -118,6 +121,7 @@ void Executor::check_output_limit(Client& client) {
 
 bool Executor::must_wait_for_pause(const Client& client, const Command& command) const {
   if (state_.paused_until_ms == 0 || client.kind != ClientKind::kNormal) return false;
+  if (client.keeps_off_keys()) return false;
   if (clock_.monotonic_ms() >= state_.paused_until_ms) return false;
   // Who paused must be able to end it; Valkey lets these wait with all else.
   if (command.name == "client|unpause" || command.name == "client|pause") return false;

@@ -11,7 +11,9 @@
 #include "server/exec/blocked_clients.h"
 #include "server/exec/client_memory.h"
 #include "server/exec/eviction.h"
+#include "server/exec/monitors.h"
 #include "server/exec/pubsub.h"
+#include "server/exec/tracking.h"
 #include "server/exec/watched_keys.h"
 
 namespace tandem {
@@ -70,6 +72,8 @@ Executor::Executor(Keyspace& keyspace, Config& config, Clock& clock, Services& s
       pubsub_(std::make_unique<PubSub>()),
       eviction_(std::make_unique<Eviction>(*this)),
       client_memory_(std::make_unique<ClientMemory>(*this)),
+      monitors_(std::make_unique<Monitors>()),
+      tracking_(std::make_unique<Tracking>(*this)),
       stale_clock_ticks_(kStaleClockUs * ticks_per_us()) {
   keyspace_.set_observer(this);
   refresh_time();
@@ -133,10 +137,11 @@ bool Executor::execute_in_batch(Client& client, Args args, Command* found) {
   }
   keyspace_.set_touching(!client.no_touch || command->name == "touch");
   const uint64_t dirty_before = dirty_;
-  const Client* const outer = std::exchange(serving_, &client);
+  Client* const outer = std::exchange(serving_, &client);
   effects_.begin_unit();
   call(client, *command, args, client.reply());
   effects_.end_unit();
+  if (client.tracking != nullptr || tracking_->flushed()) finish_tracking(client, *command);
   serving_ = outer;
   if (client.has_pushes()) client.flush_pushes();
   if (dirty_ != dirty_before) {
@@ -181,7 +186,17 @@ void Executor::call(Client& client, Command& command, Args args, Reply& reply) {
     }
   } restore{*this, outer};
 
+  // What runs other commands is shown before them.
+  const bool monitored = !monitors_->empty() && !client.running_again() && !state_.loading;
+  if (monitored && command.is(kSkipMonitor)) monitors_->feed(call);
+
   command.handler(call);
+
+  if (monitored && !command.is(kSkipMonitor | kAdmin)) monitors_->feed(call);
+  if (serving_ != nullptr && serving_->tracking != nullptr && command.is(kReadonly) &&
+      !command.is(kSkipMonitor)) {
+    tracking_->remember(*serving_, command, args);
+  }
 
   last_tick_ = tick_count();
   command.stats.ticks += last_tick_ - started;
@@ -226,7 +241,7 @@ Executor::Demand Executor::demand_of(const Client& client, const Command& comman
 
 std::string Executor::check(const Client& client, const Command& command) const {
   if (client.authenticated && !client.transaction.active && state_.all_well() &&
-      !client.only_subscribes()) {
+      !client.only_subscribes() && !client.keeps_off_keys()) {
     return {};
   }
   if (client.kind == ClientKind::kPrimary) return {};
@@ -243,6 +258,10 @@ std::string Executor::check(const Client& client, const Command& command) const 
   }
   std::string refused = state_refusal(demand);
   if (refused.empty() && !state_.busy.empty() && !command.is(kAllowBusy)) refused = state_.busy;
+  constexpr uint32_t kTouchesKeys = kWrite | kReadonly | kMayReplicate;
+  if (refused.empty() && client.keeps_off_keys() && (demand.flags & kTouchesKeys) != 0) {
+    refused = "ERR Replica can't interact with the keyspace";
+  }
   return refused;
 }
 
@@ -351,6 +370,7 @@ void Executor::unwatch_all(Client& client) {
 
 void Executor::key_modified(int db, std::string_view key) {
   if (!watched_->empty()) watched_->touch(db, key);
+  tracking_->key_modified(key);
   blocked_->key_modified(db, key);
 }
 
@@ -359,6 +379,26 @@ void Executor::key_expired(int db, std::string_view key) {
   effects_.add(db, del);
   ++dirty_;
   notify(db, kEventExpired, "expired", key);
+}
+
+void Executor::key_created(int db, std::string_view key) {
+  if (!state_.loading) notify(db, kEventNew, "new", key);
+}
+
+void Executor::key_missed(int db, std::string_view key) {
+  notify(db, kEventKeyMiss, "keymiss", key);
+}
+
+void Executor::database_cleared(int) { tracking_->database_cleared(); }
+
+// What CLIENT TRACKING has to do once a request has run.
+void Executor::finish_tracking(Client& client, const Command& command) {
+  if (tracking_->flushed()) tracking_->tell_flushed();
+  // CLIENT CACHING is for the next command, or for the next transaction as a whole.
+  const bool of_client = command.container != nullptr && command.container->name == "client";
+  if (client.tracking != nullptr && !client.transaction.active && !of_client) {
+    client.tracking->caching_given = false;
+  }
 }
 
 void Executor::publish_event(int db, KeyspaceEvent, std::string_view event, std::string_view key) {

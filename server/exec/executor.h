@@ -70,6 +70,7 @@ class ClientObserver {
 class BlockedClients;
 class ClientMemory;
 class Eviction;
+class Monitors;
 class WatchedKeys;
 
 // The dispatcher: owns the clients, checks each request against the server's state, runs it, and
@@ -159,9 +160,12 @@ class Executor final : public KeyspaceObserver, public ErrorListener {
   // The command that runs now, for the crash report and SLOWLOG; null when idle.
   const Call* current_call() const { return current_call_; }
   // The client whose request runs now; null between requests.
-  const Client* serving() const { return serving_; }
+  Client* serving() const { return serving_; }
   PubSub& pubsub() { return *pubsub_; }
   const PubSub& pubsub() const { return *pubsub_; }
+  Monitors& monitors() { return *monitors_; }
+  Tracking& tracking() { return *tracking_; }
+  const Tracking& tracking() const { return *tracking_; }
   // Calls now, the frozen time refreshed only by the outermost.
   int call_depth() const { return call_depth_; }
   void refresh_time();
@@ -184,6 +188,9 @@ class Executor final : public KeyspaceObserver, public ErrorListener {
 
   void key_modified(int db, std::string_view key) override;
   void key_expired(int db, std::string_view key) override;
+  void key_created(int db, std::string_view key) override;
+  void key_missed(int db, std::string_view key) override;
+  void database_cleared(int db) override;
   void database_replacing(int db) override;
 
  private:
@@ -202,6 +209,7 @@ class Executor final : public KeyspaceObserver, public ErrorListener {
   std::string state_refusal(const Demand& demand) const;
   std::string write_refusal() const;
   bool refuse_attack(Client& client, std::string_view name);
+  void finish_tracking(Client& client, const Command& command);
   void publish_event(int db, KeyspaceEvent event_class, std::string_view event,
                      std::string_view key);
   void reject(Client& client, Command* command, std::string_view error);
@@ -221,9 +229,11 @@ class Executor final : public KeyspaceObserver, public ErrorListener {
   std::unique_ptr<WatchedKeys> watched_;
   std::unique_ptr<BlockedClients> blocked_;
   std::unique_ptr<PubSub> pubsub_;
-  const Client* serving_ = nullptr;
+  Client* serving_ = nullptr;
   std::unique_ptr<Eviction> eviction_;
   std::unique_ptr<ClientMemory> client_memory_;
+  std::unique_ptr<Monitors> monitors_;
+  std::unique_ptr<Tracking> tracking_;
   const Call* current_call_ = nullptr;
   RequestLimits request_limits_;
   // Of the request that prefetch_bucket() has seen last.

@@ -142,8 +142,13 @@ uint32_t Database::clock_for(const Entry* replaced) const {
 
 Entry* Database::find(std::string_view key) {
   Entry* entry = lookup(key, true);
-  ++(entry != nullptr ? owner_->stats_.hits : owner_->stats_.misses);
-  return entry;
+  if (entry != nullptr) {
+    ++owner_->stats_.hits;
+    return entry;
+  }
+  ++owner_->stats_.misses;
+  if (owner_->observer_ != nullptr) owner_->observer_->key_missed(index_, key);
+  return nullptr;
 }
 
 Entry* Database::peek(std::string_view key) { return lookup(key, false); }
@@ -162,12 +167,23 @@ void Database::expire(Entry* entry) {
   if (owner_->observer_ != nullptr) owner_->observer_->key_expired(index_, key);
 }
 
+// Where the key's entry is, for a value that takes its place. A key whose time has come leaves
+// first: the new value does not replace it but creates the key.
+Entry** Database::live_slot(std::string_view key, uint64_t hash) {
+  Entry** slot = keys_.find(key, hash);
+  if (slot == nullptr || !(*slot)->has_expiry() || !expired(*slot)) return slot;
+  if (owner_->expiry_policy_ != ExpiryPolicy::kDelete) return slot;
+  expire(*slot);
+  return nullptr;
+}
+
 // Puts `fresh` where `slot` holds the key's old entry, or into a new place when `slot` is null.
 Entry* Database::place(Entry** slot, EntryOwner fresh, uint64_t hash) {
   Entry* entry = fresh.get();
   if (slot == nullptr) {
     if (entry->has_expiry()) volatile_.insert(entry, hash);
     keys_.insert(fresh.release(), hash);
+    if (owner_->observer_ != nullptr) owner_->observer_->key_created(index_, entry->key());
     return entry;
   }
   EntryOwner old(*slot);
@@ -194,7 +210,7 @@ Entry* Database::set_string_until(std::string_view key, std::string_view bytes,
 
 Entry* Database::put_string(std::string_view key, std::string_view bytes, int64_t expires_at_ms) {
   const uint64_t hash = hash_bytes(key);
-  Entry** slot = keys_.find(key, hash);
+  Entry** slot = live_slot(key, hash);
   Entry* entry = slot != nullptr ? *slot : nullptr;
   if (expires_at_ms == kKeepExpiry) {
     expires_at_ms = entry != nullptr ? entry->expires_at_ms() : kNoExpiry;
@@ -214,7 +230,7 @@ Entry* Database::put_string(std::string_view key, std::string_view bytes, int64_
 
 Entry* Database::set_integer(std::string_view key, int64_t number, bool keep_expiry) {
   const uint64_t hash = hash_bytes(key);
-  Entry** slot = keys_.find(key, hash);
+  Entry** slot = live_slot(key, hash);
   const int64_t expiry = slot != nullptr && keep_expiry ? (*slot)->expires_at_ms() : kNoExpiry;
   Entry* entry =
       place(slot,
@@ -228,7 +244,7 @@ Entry* Database::set_integer(std::string_view key, int64_t number, bool keep_exp
 
 Entry* Database::set_value(std::string_view key, std::unique_ptr<Value> value, bool keep_expiry) {
   const uint64_t hash = hash_bytes(key);
-  Entry** slot = keys_.find(key, hash);
+  Entry** slot = live_slot(key, hash);
   const int64_t expiry = slot != nullptr && keep_expiry ? (*slot)->expires_at_ms() : kNoExpiry;
   const ValueType type = value->type();
   Entry* entry =
@@ -333,6 +349,7 @@ void Database::clear() {
   const auto old = std::make_shared<Tables>();
   std::swap(old->keys, keys_);
   std::swap(old->volatile_keys, volatile_);
+  if (owner_->observer_ != nullptr) owner_->observer_->database_cleared(index_);
   if (old->keys.empty()) return;
   const size_t bytes = old->keys.memory_usage() + old->volatile_keys.memory_usage();
   // Where `old` itself goes is not known: the tables must not outlive the work.
@@ -406,6 +423,8 @@ void Keyspace::swap_contents(Keyspace& other) {
     announce(i);
     database(i).swap_keys(other.database(i));
     announce(i);
+    if (observer_ != nullptr) observer_->database_cleared(i);
+    if (other.observer_ != nullptr) other.observer_->database_cleared(i);
   }
 }
 

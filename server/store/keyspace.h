@@ -31,6 +31,12 @@ class KeyspaceObserver {
   virtual void key_modified(int db, std::string_view key) = 0;
   // The key was removed because its time had come. Called once, after key_modified().
   virtual void key_expired(int db, std::string_view key) = 0;
+  // The key was created where there was none; before key_modified().
+  virtual void key_created(int /*db*/, std::string_view /*key*/) {}
+  // A reader has looked for a key that is not there.
+  virtual void key_missed(int /*db*/, std::string_view /*key*/) {}
+  // The keys of the database are gone at once, or others have taken their place.
+  virtual void database_cleared(int /*db*/) {}
   // All keys of the database are about to be removed, or it is being swapped with another one:
   // called before and after a swap, so that both contents are seen.
   virtual void database_replacing(int db) = 0;
@@ -137,6 +143,7 @@ class Database {
   Entry* put_string(std::string_view key, std::string_view bytes, int64_t expires_at_ms);
   Entry* place(Entry** slot, EntryOwner fresh, uint64_t hash);
   void expire(Entry* entry);
+  Entry** live_slot(std::string_view key, uint64_t hash);
   void swap_keys(Database& other);
   EntryOwner remove(std::string_view key, uint64_t hash);
   void touch(Entry* entry);

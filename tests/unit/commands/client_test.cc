@@ -161,10 +161,11 @@ TEST_F(ClientCommandTest, Switches) {
 }
 
 TEST_F(ClientCommandTest, Help) {
-  EXPECT_TRUE(run({"client", "help"})
-                  .find("+CLIENT <subcommand> [<arg> [value] [opt] ...]. Subcommands are: "
-                        "+GETNAME +    Return the name of this connection. +ID ") !=
-              std::string::npos);
+  EXPECT_TRUE(
+      run({"client", "help"})
+          .find("+CLIENT <subcommand> [<arg> [value] [opt] ...]. Subcommands are: "
+                "+CAPA <option> [<option> ...] +    Say what this connection's client can do. ") !=
+      std::string::npos);
   EXPECT_EQ(run({"client", "foo"}), "-ERR unknown subcommand 'foo'. Try CLIENT HELP.");
 }
 
