@@ -96,7 +96,7 @@ void pexpireat_command(Call& call) { expire(call, TimeUnit::kMilliseconds, true)
 
 // Replies when the key expires, counted from `since_ms`; -1 without an expiry, -2 without the key.
 void reply_expiry(Call& call, TimeUnit unit, int64_t since_ms) {
-  const Entry* entry = call.db().peek(call.args[1]);
+  const Entry* entry = call.db().find_untouched(call.args[1]);
   if (entry == nullptr || !entry->has_expiry()) {
     call.reply.integer(entry == nullptr ? -2 : -1);
     return;

@@ -31,7 +31,7 @@ void del_command(Call& call) {
 void exists_command(Call& call) {
   size_t found = 0;
   for (const std::string_view key : call.args.subspan(1)) {
-    if (call.db().peek(key) != nullptr) ++found;
+    if (call.db().find_untouched(key) != nullptr) ++found;
   }
   reply_count(call, found);
 }
@@ -45,7 +45,7 @@ void touch_command(Call& call) {
 }
 
 void type_command(Call& call) {
-  const Entry* entry = call.db().peek(call.args[1]);
+  const Entry* entry = call.db().find_untouched(call.args[1]);
   call.reply.simple(entry == nullptr ? "none" : type_name(entry->type()));
 }
 

@@ -73,7 +73,8 @@ void set_with_options(Call& call) {
   const std::string_view key = call.args[1], value = call.args[2];
   Database& db = call.db();
   if (options.get || options.condition != Condition::kNone || options.expiry == Expiry::kKeep) {
-    const Entry* entry = db.find_for_write(key);
+    // To reply the old value is to read it.
+    const Entry* entry = options.get ? db.find(key) : db.find_for_write(key);
     const bool compares = options.condition == Condition::kIfEqual && entry != nullptr;
     if (options.get) {
       if (!reply_string(call, entry)) return;
@@ -139,14 +140,14 @@ void get_command(Call& call) { reply_string(call, call.db().find(call.args[1]));
 
 void getset_command(Call& call) {
   const std::string_view key = call.args[1], value = call.args[2];
-  if (!reply_string(call, call.db().find_for_write(key))) return;
+  if (!reply_string(call, call.db().find(key))) return;
   call.db().set_string(key, value);
   call.emit({"SET", key, value});
 }
 
 void getdel_command(Call& call) {
   const std::string_view key = call.args[1];
-  const Entry* entry = call.db().find_for_write(key);
+  const Entry* entry = call.db().find(key);
   if (!reply_string(call, entry) || entry == nullptr) return;
   call.db().erase(key);
   call.emit({"DEL", key});
@@ -158,7 +159,7 @@ void getex_command(Call& call) {
   if (!read_getex_options(call, &options)) return;
   const std::string_view key = call.args[1];
   Database& db = call.db();
-  Entry* entry = db.find_for_write(key);
+  Entry* entry = db.find(key);
   if (entry == nullptr) {
     call.reply.null();
     return;

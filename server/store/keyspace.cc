@@ -140,11 +140,16 @@ uint32_t Database::clock_for(const Entry* replaced) const {
   return owner_->access_.touched(replaced->access_clock(), owner_->now_ms_, owner_->random_);
 }
 
-Entry* Database::find(std::string_view key) {
-  Entry* entry = lookup(key, true);
-  if (entry != nullptr) {
+Entry* Database::find(std::string_view key) { return count_lookup(key, lookup(key, true)); }
+
+Entry* Database::find_untouched(std::string_view key) {
+  return count_lookup(key, lookup(key, false));
+}
+
+Entry* Database::count_lookup(std::string_view key, Entry* found) {
+  if (found != nullptr) {
     ++owner_->stats_.hits;
-    return entry;
+    return found;
   }
   ++owner_->stats_.misses;
   if (owner_->observer_ != nullptr) owner_->observer_->key_missed(index_, key);

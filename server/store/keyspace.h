@@ -65,6 +65,9 @@ class Database {
   // does neither.
   Entry* find(std::string_view key);
   Entry* peek(std::string_view key);
+  // As find(), but for a question about the key, such as its TTL, which does not use it: the access
+  // clock stays.
+  Entry* find_untouched(std::string_view key);
   // As peek(), for a caller that is going to change the value: announces the change to whoever must
   // see the old value first. When the value has been changed in place, call modified().
   Entry* find_for_write(std::string_view key);
@@ -140,6 +143,7 @@ class Database {
   static constexpr int64_t kKeepExpiry = -2;
 
   Entry* lookup(std::string_view key, bool touch);
+  Entry* count_lookup(std::string_view key, Entry* found);
   Entry* put_string(std::string_view key, std::string_view bytes, int64_t expires_at_ms);
   Entry* place(Entry** slot, EntryOwner fresh, uint64_t hash);
   void expire(Entry* entry);
