@@ -14,6 +14,7 @@
 #include "server/base/numbers.h"
 #include "server/base/strings.h"
 #include "server/commands/dataset_digest.h"
+#include "server/commands/debug_protocol.h"
 #include "server/commands/families.h"
 #include "server/commands/help.h"
 #include "server/commands/services.h"
@@ -149,24 +150,56 @@ void debug_change_repl_id(Call& call) {
 
 void debug_jmap(Call& call) { call.reply.ok(); }
 
+void debug_error(Call& call) { call.reply.error(call.args[2]); }
+
+void debug_log(Call& call) {
+  log_warning("DEBUG LOG: " + std::string(call.args[2]));
+  call.reply.ok();
+}
+
+// DEBUG REPLICATE command [argument ...]: an effect of nothing, which lets a replica diverge.
+void debug_replicate(Call& call) {
+  call.executor.effects().add(call.client.db, call.args.subspan(2));
+  call.reply.ok();
+}
+
+// How long the match of a pattern and a text of so many letters takes.
+void debug_stringmatch_len(Call& call) {
+  const auto length = parse_int64(call.args[2]);
+  if (!length || *length < 0 || *length > call.executor.config().settings().proto_max_bulk_len) {
+    return call.not_an_integer();
+  }
+  const std::string text(static_cast<size_t>(*length), 'a');
+  call.reply.integer(glob_match(call.args[3], text) ? 1 : 0);
+}
+
 void debug_help(Call& call) {
-  reply_help(call,
-             {{"CHANGE-REPL-ID",
-               "Begin a new replication history, which no replica of before can resume."},
-              {"DIGEST", "Return a digest of the whole dataset, equal for equal data."},
-              {"DIGEST-VALUE <key> [<key> ...]", "Return digests of the values of these keys."},
-              {"JMAP", "Do nothing."},
-              {"LOADAOF", "Write out what the AOF has buffered and load the dataset anew from it."},
-              {"OBJECT <key>", "Show how the value of <key> is held."},
-              {"POPULATE <count> [<prefix>] [<size>]",
-               "Create <count> string keys named <prefix>:<number>; the prefix is 'key' unless\n"
-               "given. They reach neither the AOF nor replicas."},
-              {"RELOAD [NOSAVE]",
-               "Save the RDB file and load the dataset anew from it. With NOSAVE, load the file\n"
-               "that is there."},
-              {"SET-ACTIVE-EXPIRE <0|1>",
-               "Stop or start the removal of expired keys that nobody looks at."},
-              {"SLEEP <seconds>", "Stop the server for <seconds>, which may have decimals."}});
+  reply_help(
+      call,
+      {{"CHANGE-REPL-ID",
+        "Begin a new replication history, which no replica of before can resume."},
+       {"DIGEST", "Return a digest of the whole dataset, equal for equal data."},
+       {"DIGEST-VALUE <key> [<key> ...]", "Return digests of the values of these keys."},
+       {"ERROR <string>", "Reply an error of this text."},
+       {"JMAP", "Do nothing."},
+       {"LOADAOF", "Write out what the AOF has buffered and load the dataset anew from it."},
+       {"LOG <message>", "Write <message> to the log."},
+       {"OBJECT <key>", "Show how the value of <key> is held."},
+       {"POPULATE <count> [<prefix>] [<size>]",
+        "Create <count> string keys named <prefix>:<number>; the prefix is 'key' unless\n"
+        "given. They reach neither the AOF nor replicas."},
+       {"PROTOCOL <type>",
+        "Reply a value of this type: string, integer, double, bignum, null, array, set, map,\n"
+        "attrib, push, verbatim, true or false."},
+       {"RELOAD [NOSAVE]",
+        "Save the RDB file and load the dataset anew from it. With NOSAVE, load the file\n"
+        "that is there."},
+       {"REPLICATE <command> [<arg> ...]",
+        "Send this to replicas and to the AOF without running it here."},
+       {"SET-ACTIVE-EXPIRE <0|1>",
+        "Stop or start the removal of expired keys that nobody looks at."},
+       {"SLEEP <seconds>", "Stop the server for <seconds>, which may have decimals."},
+       {"STRINGMATCH-LEN <length> <pattern>", "Match a pattern with a text of so many letters."}});
 }
 
 struct DebugSubcommand {
@@ -186,6 +219,11 @@ constexpr DebugSubcommand kSubcommands[] = {
     {"set-active-expire", 3, 3, debug_set_active_expire},
     {"change-repl-id", 2, 2, debug_change_repl_id},
     {"jmap", 2, SIZE_MAX, debug_jmap},
+    {"error", 3, 3, debug_error},
+    {"log", 3, 3, debug_log},
+    {"protocol", 3, 3, debug_protocol},
+    {"replicate", 3, SIZE_MAX, debug_replicate},
+    {"stringmatch-len", 4, 4, debug_stringmatch_len},
     {"help", 2, 2, debug_help},
 };
 

@@ -109,5 +109,24 @@ TEST_F(DebugAccessTest, IsOffUnlessEnabled) {
   EXPECT_EQ(run(connect("10.0.0.1:9"), {"debug", "jmap"}), kRefusal);
 }
 
+TEST_F(DebugTest, RepliesOfEachType) {
+  EXPECT_EQ(run({"debug", "protocol", "map"}), "*6 :0 :0 :1 :1 :2 :0");
+  EXPECT_EQ(run({"debug", "protocol", "push"}), "-ERR RESP2 is not supported by this command");
+  EXPECT_EQ(run({"debug", "protocol", "attrib"}), "$39 Some real reply following the attribute");
+  client->set_protocol(3);
+  EXPECT_EQ(run({"debug", "protocol", "map"}), "%3 :0 #f :1 #t :2 #f");
+  EXPECT_EQ(run({"debug", "protocol", "set"}), "~3 :0 :1 :2");
+  EXPECT_EQ(run({"debug", "protocol", "double"}), ",3.141");
+  EXPECT_EQ(run({"debug", "protocol", "bignum"}), "(1234567999999999999999999999999999999");
+  EXPECT_EQ(run({"debug", "protocol", "push"}),
+            ">2 $16 server-cpu-usage :42 $40 Some real reply following the push reply");
+  EXPECT_EQ(run({"debug", "protocol", "attrib"}),
+            "|1 $14 key-popularity *2 $7 key:123 :90 $39 Some real reply following the attribute");
+  EXPECT_EQ(run({"debug", "protocol", "x"}).find("-ERR Wrong protocol type name."), 0u);
+  EXPECT_EQ(run({"debug", "error", "MYCODE of mine"}), "-MYCODE of mine");
+  EXPECT_EQ(run({"debug", "stringmatch-len", "3", "a*"}), ":1");
+  EXPECT_EQ(run({"debug", "stringmatch-len", "3", "a*b"}), ":0");
+}
+
 }  // namespace
 }  // namespace tandem
