@@ -30,6 +30,7 @@ std::span<const CommandRow> function_commands();
 std::span<const CommandRow> pubsub_commands();
 std::span<const CommandRow> scripting_commands();
 std::span<const CommandRow> client_tracking_commands();
+std::span<const CommandRow> lolwut_commands();
 
 // Adds every family to the table.
 void register_all_commands(CommandTable& table);
