@@ -86,6 +86,8 @@ constexpr Syntax kSyntaxes[] = {
     {"commandlog|len", "type:<!SLOW|!LARGE-REQUEST|!LARGE-REPLY>"},
     {"commandlog|reset", "type:<!SLOW|!LARGE-REQUEST|!LARGE-REPLY>"},
     {"command|docs", "command-name?*"},
+    {"command|getkeys", "command arg?*"},
+    {"command|getkeysandflags", "command arg?*"},
     {"command|info", "command-name?*"},
     {"command|list", "FILTERBY=filterby:<MODULE=module-name|ACLCAT=category|PATTERN=pattern:p>?"},
     {"config|get", "parameter*"},

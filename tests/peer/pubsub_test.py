@@ -102,7 +102,7 @@ class PubSub(Beside):
     def test_conversation(self):
         self.both("b", "HELLO", "3", alter=len)
         for name, request in [
-                ("a", "SUBSCRIBE x x y"), ("a", "PSUBSCRIBE n* [mn]*"), ("a", "SSUBSCRIBE s"),
+                ("a", "SUBSCRIBE x x y"), ("a", "PSUBSCRIBE n*"), ("a", "SSUBSCRIBE s"),
                 ("b", "CLIENT SETNAME b"), ("b", "SUBSCRIBE x"),
                 ("a", "GET x"), ("a", "MULTI"), ("a", "CLIENT LIST"), ("a", "NOSUCH"), ("a", "GET"),
                 ("a", "PING"), ("b", "PING"), ("b", "GET none"),
@@ -179,7 +179,8 @@ class KeyspaceEvents(Beside):
         for conversation in self.pair:
             self.assertIn(expired, conversation.received("a"))
         for request in ["GET none", "MGET none k", "HGET none f", "STRLEN none", "EXISTS none",
-                        "TTL none", "TYPE none", "OBJECT ENCODING none", "DEL none", "SETNX k v",
+                        "TTL none", "TYPE none", "OBJECT ENCODING none", "DEL none", "GETSET none x",
+                        "DEL none", "GETDEL none", "GETEX none", "SET none x GET", "DEL none", "SETNX k v",
                         "HSET h f v", "TOUCH none", "DUMP none", "COPY none k", "GETRANGE none 0 1",
                         "HGETALL none", "APPEND k v", "INCR none", "PERSIST none2"]:
             self.both("b", *request.split())
@@ -231,8 +232,9 @@ class Monitor(Beside):
         lines = self.both("m", alter=lambda lines: [
             re.sub(r"^\d+\.\d{6} \[(\d+) (?:unix:\S+|(lua))\]", r"[\1 \2]", str(line))
             for line in lines])
-        self.assertEqual(lines[0], '[0 ] "FCALL" "f" "1" "k" "v"')
-        self.assertEqual(lines[1], '[0 lua] "SET" "k" "v"')
+        start = lines.index('[0 ] "FCALL" "f" "1" "k" "v"')
+        self.assertEqual(lines[start + 1:start + 3],
+                         ['[0 lua] "SET" "k" "v"', '[0 lua] "GET" "k"'])
 
     def test_reset(self):
         self.both("m", "MONITOR", alter=without_time_and_address)

@@ -50,7 +50,7 @@ TEST_F(CommandDocsTest, ShowArgumentsAndHistory) {
   const std::string docs = run("COMMAND", "DOCS", "getex");
   EXPECT_NE(docs.find("\"arguments\": [{\"name\": \"key\", \"type\": \"key\", \"display_text\": "
                       "\"key\", \"key_spec_index\": (integer) 0}, {\"name\": \"expiration\", "
-                      "\"type\": \"oneof\", \"flags\": {optional}, \"arguments\": [{\"name\": "
+                      "\"type\": \"oneof\", \"flags\": ~[optional], \"arguments\": [{\"name\": "
                       "\"seconds\", \"type\": \"integer\", \"display_text\": \"seconds\", "
                       "\"token\": \"EX\"}"),
             std::string::npos)

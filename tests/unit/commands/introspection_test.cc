@@ -86,10 +86,11 @@ TEST_F(IntrospectionTest, AllAndCount) {
 TEST_F(IntrospectionTest, Docs) {
   client->set_protocol(3);
   EXPECT_EQ(run({"command", "docs", "get", "nosuch"}),
-            "%1 $3 get %4 $7 summary $17 Returns a string. $5 since $5 1.0.0 $5 group $6 string "
-            "$10 complexity $4 O(1)");
+            "%1 $3 get %5 $7 summary $17 Returns a string. $5 since $5 1.0.0 $5 group $6 string "
+            "$10 complexity $4 O(1) $9 arguments *1 %4 $4 name $3 key $4 type $3 key "
+            "$12 display_text $3 key $14 key_spec_index :0");
   const std::string container = run({"command", "docs", "config"});
-  EXPECT_NE(container.find("$11 subcommands %5 $10 config|get %4 $7 summary "), std::string::npos)
+  EXPECT_NE(container.find("$11 subcommands %5 $10 config|get %6 $7 summary "), std::string::npos)
       << container;
   EXPECT_TRUE(run({"command", "docs", "client|id"}).starts_with("%1 $9 client|id %4 "));
 }
