@@ -14,8 +14,8 @@ namespace tandem {
 //   condition:<!NX|!XX>                          one of these
 //   range:(start:i end:i)                        these one after the other
 //
-// and each may end with ? (may be left out), * (may be repeated), + (may be repeated with its word),
-// and @6.2.0 (since that version), in this order.
+// and each may end with ? (may be left out), * (may be repeated), + (may be repeated with its
+// word), and @6.2.0 (since that version), in this order.
 std::string_view argument_syntax(std::string_view command);
 
 }  // namespace tandem
