@@ -91,6 +91,12 @@ void Listpack::Item::encode_integer(int64_t value) {
   }
 }
 
+void Listpack::Item::write(uint8_t* out) const {
+  std::memcpy(out, head_, head_size_);
+  if (!body_.empty()) std::memcpy(out + head_size_, body_.data(), body_.size());
+  write_back_length(entry_size(), out + entry_size());
+}
+
 Listpack::Listpack(size_t reserve_bytes) : blob_(std::max(reserve_bytes, kEmptyBytes)) { clear(); }
 
 Listpack Listpack::clone() const {
@@ -232,13 +238,28 @@ size_t Listpack::length() const {
 
 Listpack::Position Listpack::before(Position position) const {
   if (position <= kHeaderBytes) return kNone;
-  const uint8_t* byte = blob_.data() + position - 1;
+  return static_cast<Position>(entry_before(blob_.data() + position) - blob_.data());
+}
+
+const uint8_t* Listpack::entry_before(const uint8_t* end) {
+  const uint8_t* byte = end - 1;
   size_t size = *byte & 0x7F;
   for (int shift = 7; (*byte & 0x80) != 0; shift += 7) {
     --byte;
     size |= size_t{*byte & 0x7Fu} << shift;
   }
-  return static_cast<Position>(byte - size - blob_.data());
+  return byte - size;
+}
+
+std::string Listpack::from_entries(std::string_view entries, size_t count) {
+  std::string bytes;
+  bytes.reserve(kEmptyBytes + entries.size());
+  bytes.resize(kHeaderBytes);
+  store_unaligned(bytes.data(), static_cast<uint32_t>(kEmptyBytes + entries.size()));
+  store_unaligned(bytes.data() + 4, static_cast<uint16_t>(std::min<size_t>(count, kCountUnknown)));
+  bytes.append(entries);
+  bytes.push_back(static_cast<char>(kEndMark));
+  return bytes;
 }
 
 Listpack::Position Listpack::at(int64_t index) const {
@@ -318,13 +339,7 @@ uint8_t* Listpack::resize_gap(Position at, size_t old_bytes, size_t new_bytes) {
 
 // Writes `item` over the `old_bytes` of one entry at `at`, or inserts it there for 0 of them.
 void Listpack::splice(Position at, size_t old_bytes, const Item& item) {
-  const size_t size = item.entry_size();
-  uint8_t* out = resize_gap(at, old_bytes, item_span(item));
-  std::memcpy(out, item.head_, item.head_size_);
-  if (!item.body_.empty()) {
-    std::memcpy(out + item.head_size_, item.body_.data(), item.body_.size());
-  }
-  write_back_length(size, out + size);
+  item.write(resize_gap(at, old_bytes, item.span()));
   if (old_bytes == 0 && count_field() != kCountUnknown) set_count_field(count_field() + 1);
 }
 

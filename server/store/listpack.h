@@ -34,6 +34,10 @@ class Listpack {
   // Bytes an entry takes at most beyond those of its string.
   static constexpr size_t kMaxEntryOverhead = 10;
 
+  // Before the entries, and with the end mark.
+  static constexpr size_t kHeaderBytes = 6;
+  static constexpr size_t kEmptyBytes = kHeaderBytes + 1;
+
   // Enough for the text of any integer entry.
   using Scratch = char[kMaxInt64Digits + 1];
 
@@ -77,6 +81,10 @@ class Listpack {
     static size_t span_bound(std::string_view text) {
       return text.size() + (text.size() < 64 ? 2 : kMaxEntryOverhead);
     }
+    // Bytes of the whole entry.
+    size_t span() const { return entry_size() + back_length_size(entry_size()); }
+    // Writes the entry, span() bytes.
+    void write(uint8_t* out) const;
 
    private:
     friend class Listpack;
@@ -119,6 +127,21 @@ class Listpack {
   // check(), then a copy of `bytes`.
   static Result<Listpack> validate(std::string_view bytes);
 
+  // Entries by their address, for containers that keep them in blocks of their own: what `entry`
+  // holds, its bytes in all, and where the entry that ends at `end` begins.
+  static Entry entry_at(const uint8_t* entry) {
+    const uint8_t head = *entry;
+    // The short strings that most entries are.
+    if (head >= 0x80 && head < 0xC0) {
+      return Entry(std::string_view(reinterpret_cast<const char*>(entry) + 1, head & 0x3F));
+    }
+    return decode(entry);
+  }
+  static size_t span_at(const uint8_t* entry) { return entry_span(entry); }
+  static const uint8_t* entry_before(const uint8_t* end);
+  // A whole listpack made of such a run of entries.
+  static std::string from_entries(std::string_view entries, size_t count);
+
   // The listpack as RDB stores it.
   std::string_view bytes() const {
     return {reinterpret_cast<const char*>(blob_.data()), total_bytes()};
@@ -160,7 +183,7 @@ class Listpack {
   void append(const Item& item) { splice(static_cast<Position>(total_bytes() - 1), 0, item); }
   // Two entries, growing once: a field and its value, a member and its score.
   void append_pair(const Item& first, const Item& second) {
-    reserve(total_bytes() + item_span(first) + item_span(second));
+    reserve(total_bytes() + first.span() + second.span());
     append(first);
     append(second);
   }
@@ -178,8 +201,6 @@ class Listpack {
   void shrink_to_fit() { blob_.resize(total_bytes()); }
 
  private:
-  static constexpr size_t kHeaderBytes = 6;
-  static constexpr size_t kEmptyBytes = kHeaderBytes + 1;
   static constexpr uint16_t kCountUnknown = 65535;
   static constexpr uint8_t kEndMark = 0xFF;
 
@@ -204,9 +225,6 @@ class Listpack {
   static size_t entry_span(const uint8_t* entry) {
     const size_t size = entry_size(entry);
     return size + back_length_size(size);
-  }
-  static size_t item_span(const Item& item) {
-    return item.entry_size() + back_length_size(item.entry_size());
   }
   static size_t write_back_length(size_t entry_size, uint8_t* out);
   static Entry decode(const uint8_t* entry);
