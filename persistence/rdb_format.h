@@ -70,6 +70,10 @@ enum Type : uint8_t {
 };
 inline constexpr uint8_t kLastType = kHashFieldExpiry;
 
+// What a node of kListQuicklist2 is: one large element, or a listpack.
+inline constexpr uint64_t kPlainNode = 1;
+inline constexpr uint64_t kPackedNode = 2;
+
 // The first byte of a length; the two high bits choose the form, or a specially encoded string.
 inline constexpr uint8_t kLength6Bit = 0;
 inline constexpr uint8_t kLength14Bit = 1;

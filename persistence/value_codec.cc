@@ -19,7 +19,7 @@ struct TypeRow {
 // Indexed by RDB type.
 constexpr TypeRow kTypes[] = {
     {"string"},
-    {"list"},
+    {"list", &kListCodec},
     {"set", &kSetCodec},
     {"sorted set"},
     {"hash", &kHashCodec},
@@ -28,15 +28,15 @@ constexpr TypeRow kTypes[] = {
     {"module value"},
     {},
     {"hash (zipmap)", &kHashCodec},
-    {"list (ziplist)"},
+    {"list (ziplist)", &kListCodec},
     {"set (intset)", &kSetCodec},
     {"sorted set (ziplist)"},
     {"hash (ziplist)", &kHashCodec},
-    {"list (quicklist)"},
+    {"list (quicklist)", &kListCodec},
     {"stream", &kStreamCodec},
     {"hash (listpack)", &kHashCodec},
     {"sorted set (listpack)"},
-    {"list (quicklist of listpacks)"},
+    {"list (quicklist of listpacks)", &kListCodec},
     {"stream", &kStreamCodec},
     {"set (listpack)", &kSetCodec},
     {"stream", &kStreamCodec},
@@ -57,11 +57,14 @@ Result<RdbValue> read_string(RdbDecoder& in) {
 }  // namespace
 
 EncodingLimits encoding_limits(const Settings& settings) {
-  return {.hash = hash_limits(settings), .set = set_limits(settings)};
+  return {
+      .hash = hash_limits(settings), .list = list_limits(settings), .set = set_limits(settings)};
 }
 
 const ValueCodec& codec_of(ValueType type) {
   switch (type) {
+    case ValueType::kList:
+      return kListCodec;
     case ValueType::kHash:
       return kHashCodec;
     case ValueType::kSet:

@@ -11,6 +11,7 @@
 #include "server/base/result.h"
 #include "server/base/settings.h"
 #include "server/store/hash_value.h"
+#include "server/store/list_value.h"
 #include "server/store/set_value.h"
 #include "server/store/value.h"
 
@@ -22,6 +23,7 @@ using RdbValue = std::variant<std::string, int64_t, std::unique_ptr<Value>>;
 // The configured sizes up to which collections stay packed.
 struct EncodingLimits {
   HashLimits hash;
+  ListLimits list;
   SetLimits set;
 };
 EncodingLimits encoding_limits(const Settings& settings);
@@ -43,6 +45,7 @@ struct ValueCodec {
 };
 
 extern const ValueCodec kHashCodec;
+extern const ValueCodec kListCodec;
 extern const ValueCodec kSetCodec;
 extern const ValueCodec kStreamCodec;
 

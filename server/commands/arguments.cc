@@ -107,6 +107,8 @@ HashLimits hash_limits(const Call& call) { return hash_limits(call.executor.conf
 
 SetLimits set_limits(const Call& call) { return set_limits(call.executor.config().settings()); }
 
+ListLimits list_limits(const Call& call) { return list_limits(call.executor.config().settings()); }
+
 bool ScanOptions::matches(std::string_view text) const {
   return match.data() == nullptr || glob_match(match, text);
 }

@@ -7,6 +7,7 @@
 #include "server/exec/call.h"
 #include "server/store/entry.h"
 #include "server/store/hash_value.h"
+#include "server/store/list_value.h"
 #include "server/store/set_value.h"
 
 namespace tandem {
@@ -61,6 +62,7 @@ bool check_string_length(Call& call, uint64_t length, uint64_t more);
 // Up to where collections stay packed, from the configuration.
 HashLimits hash_limits(const Call& call);
 SetLimits set_limits(const Call& call);
+ListLimits list_limits(const Call& call);
 
 // What SCAN, HSCAN and their kin go through; some options are for one of them only.
 enum class ScanOf : uint8_t { kKeys, kFields, kMembers };

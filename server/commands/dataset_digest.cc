@@ -7,6 +7,7 @@
 #include "server/base/digest.h"
 #include "server/base/numbers.h"
 #include "server/store/hash_value.h"
+#include "server/store/list_value.h"
 #include "server/store/set_value.h"
 #include "server/store/stream_value.h"
 
@@ -63,6 +64,14 @@ void add_set(const SetValue& set, Digest* digest) {
       [&](const SetValue::Member& member) { digest->add_unordered(member.text(scratch)); });
 }
 
+void add_list(const ListValue& list, Digest* digest) {
+  Listpack::Scratch scratch;
+  list.visit([&](const ListValue::Element& element) {
+    digest->add_ordered(element.text(scratch));
+    return true;
+  });
+}
+
 // Entries in their order; consumer groups do not count.
 void add_stream(const StreamValue& stream, Digest* digest) {
   StreamReader reader(stream);
@@ -81,16 +90,24 @@ void add_value(const Entry& entry, Digest* digest) {
   // modules.
   const ValueType type = entry.type();
   digest->add_number(type == ValueType::kStream ? 6 : static_cast<uint32_t>(type));
-  if (type == ValueType::kString) {
-    char scratch[kMaxInt64Digits];
-    digest->add_ordered(entry.string(scratch));
-  } else if (type == ValueType::kSet) {
-    add_set(static_cast<const SetValue&>(*entry.value()), digest);
-  } else if (type == ValueType::kStream) {
-    add_stream(static_cast<const StreamValue&>(*entry.value()), digest);
-  } else {
-    assert(type == ValueType::kHash);
-    add_hash(static_cast<const HashValue&>(*entry.value()), digest);
+  switch (type) {
+    case ValueType::kString: {
+      char scratch[kMaxInt64Digits];
+      digest->add_ordered(entry.string(scratch));
+      break;
+    }
+    case ValueType::kList:
+      add_list(static_cast<const ListValue&>(*entry.value()), digest);
+      break;
+    case ValueType::kSet:
+      add_set(static_cast<const SetValue&>(*entry.value()), digest);
+      break;
+    case ValueType::kStream:
+      add_stream(static_cast<const StreamValue&>(*entry.value()), digest);
+      break;
+    default:
+      assert(type == ValueType::kHash);
+      add_hash(static_cast<const HashValue&>(*entry.value()), digest);
   }
   if (entry.has_expiry()) digest->add_unordered("!!expire!!");
 }

@@ -15,6 +15,8 @@ std::span<const CommandRow> stream_group_commands();
 std::span<const CommandRow> stream_claim_commands();
 std::span<const CommandRow> stream_read_commands();
 std::span<const CommandRow> stream_info_commands();
+std::span<const CommandRow> list_commands();
+std::span<const CommandRow> list_move_commands();
 std::span<const CommandRow> key_commands();
 std::span<const CommandRow> expiry_commands();
 std::span<const CommandRow> transaction_commands();

@@ -11,6 +11,8 @@ void register_all_commands(CommandTable& table) {
   table.add(stream_claim_commands());
   table.add(stream_read_commands());
   table.add(stream_info_commands());
+  table.add(list_commands());
+  table.add(list_move_commands());
   table.add(key_commands());
   table.add(expiry_commands());
   table.add(transaction_commands());

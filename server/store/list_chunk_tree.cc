@@ -58,11 +58,14 @@ void ListChunkTree::destroy(Node* node) {
   delete node;
 }
 
+// Does not visit the leaves: they are as large as any node.
 size_t ListChunkTree::memory_usage(const Node* node) {
   if (node == nullptr) return 0;
   size_t bytes = malloc_usable_size(const_cast<Node*>(node));
-  // Leaves are taken to be as many as they are below the first child; all is within one node.
-  if (node->level > 0) bytes += node->size * memory_usage(node->node(0));
+  if (node->level == 1) return bytes * (1 + node->size);
+  for (size_t slot = 0; node->level > 1 && slot < node->size; ++slot) {
+    bytes += memory_usage(node->node(slot));
+  }
   return bytes;
 }
 

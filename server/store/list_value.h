@@ -16,7 +16,8 @@ namespace tandem {
 // How large a listpack of a list may get, from list-max-listpack-size.
 struct ListLimits {
   // Positive: entries. -1 to -5: 4, 8, 16, 32, 64 KiB.
-  explicit ListLimits(int64_t list_max_listpack_size = -2);
+  explicit ListLimits(int64_t list_max_listpack_size);
+  ListLimits() : ListLimits(-2) {}
 
   bool exceeded_by(size_t bytes, size_t entries) const {
     return bytes > max_bytes || entries > max_entries;

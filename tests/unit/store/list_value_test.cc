@@ -95,7 +95,7 @@ TEST(ListValue, BecomesAQuicklistByBytes) {
   EXPECT_EQ(list.encoding_name(), "listpack");
   push(list, kTail, element, kDefault);
   EXPECT_EQ(list.encoding_name(), "quicklist");
-  while (list.size() > 4) list.pop(kHead);
+  while (list.size() > 4) list.pop(kTail);
   list.shrink(kDefault);
   EXPECT_EQ(list.encoding_name(), "listpack");
   push(list, kTail, std::string(8192, 'y'), kDefault);
