@@ -8,6 +8,7 @@ const Catalog& catalog() {
     add_hashes(catalog);
     add_keys(catalog);
     add_streams(catalog);
+    add_lists(catalog);
     add_strings(catalog);
     return catalog;
   }();

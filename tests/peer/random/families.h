@@ -8,6 +8,7 @@ namespace tandem::peer {
 void add_hashes(Catalog& catalog);
 void add_keys(Catalog& catalog);
 void add_streams(Catalog& catalog);
+void add_lists(Catalog& catalog);
 void add_strings(Catalog& catalog);
 
 }  // namespace tandem::peer

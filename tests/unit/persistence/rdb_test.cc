@@ -195,8 +195,8 @@ TEST(SnapshotReader, SaysWhereAndWhatIsWrong) {
   EXPECT_THAT(error_of(rdb_of("\0\1k\xc3\1\x80\xff\xff\xff\xff"
                               "a"s)),
               HasSubstr("expected a string"));
-  EXPECT_THAT(error_of(rdb_of("\1\1l\1\1a")),
-              HasSubstr("type 1 (list) of key \"l\" is not supported by this server yet"));
+  EXPECT_THAT(error_of(rdb_of("\7\1m\1\1a")),
+              HasSubstr("type 7 (module value) of key \"m\" is not supported by this server yet"));
   EXPECT_THAT(error_of(rdb_of("\x30\1l\1\1a")), HasSubstr("found 48"));
   EXPECT_THAT(error_of(rdb_of("\xf6")), HasSubstr("opcode 246"));
   EXPECT_THAT(error_of(rdb_of("\4\1k\0"s)), HasSubstr("is empty"));
