@@ -17,6 +17,7 @@ std::span<const CommandRow> stream_read_commands();
 std::span<const CommandRow> stream_info_commands();
 std::span<const CommandRow> list_commands();
 std::span<const CommandRow> list_move_commands();
+std::span<const CommandRow> sort_commands();
 std::span<const CommandRow> key_commands();
 std::span<const CommandRow> expiry_commands();
 std::span<const CommandRow> transaction_commands();

@@ -13,6 +13,7 @@ void register_all_commands(CommandTable& table) {
   table.add(stream_info_commands());
   table.add(list_commands());
   table.add(list_move_commands());
+  table.add(sort_commands());
   table.add(key_commands());
   table.add(expiry_commands());
   table.add(transaction_commands());

@@ -9,6 +9,7 @@ const Catalog& catalog() {
     add_keys(catalog);
     add_streams(catalog);
     add_lists(catalog);
+    add_sort(catalog);
     add_strings(catalog);
     return catalog;
   }();

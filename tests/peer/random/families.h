@@ -9,6 +9,7 @@ void add_hashes(Catalog& catalog);
 void add_keys(Catalog& catalog);
 void add_streams(Catalog& catalog);
 void add_lists(Catalog& catalog);
+void add_sort(Catalog& catalog);
 void add_strings(Catalog& catalog);
 
 }  // namespace tandem::peer

@@ -74,7 +74,7 @@ TEST_F(ListCommandsTest, PopTakesTheKeyWithTheLastElement) {
   EXPECT_EQ(joined_effects(), "LPOP l; RPOP l; RPOP l 2; LPOP l 9223372036854775807");
   EXPECT_EQ(run("EXISTS", "l"), "(integer) 0");
   EXPECT_EQ(run("LPOP", "l"), "(nil)");
-  EXPECT_EQ(run("LPOP", "l", "0"), "(nil)");
+  EXPECT_EQ(run("LPOP", "l", "0"), "(nil array)");
   EXPECT_EQ(run("LPOP", "l", "-1"), "(error) ERR value is out of range, must be positive");
   EXPECT_EQ(run("LPOP", "l", "x"), "(error) ERR value is out of range, must be positive");
   EXPECT_EQ(run("RPOP", "l", "1", "2"), "(error) ERR wrong number of arguments for 'rpop' command");
@@ -203,7 +203,7 @@ TEST_F(ListCommandsTest, MultiPop) {
   EXPECT_EQ(run("LMPOP", "1", "l", "LEFT", "count", "100"), "[\"l\", [\"b\"]]");
   EXPECT_EQ(joined_effects(), "LPOP l 1; RPOP l 2; LPOP l 1");
   EXPECT_EQ(run("EXISTS", "l"), "(integer) 0");
-  EXPECT_EQ(run("LMPOP", "1", "none", "LEFT"), "(nil)");
+  EXPECT_EQ(run("LMPOP", "1", "none", "LEFT"), "(nil array)");
   EXPECT_EQ(run("LMPOP", "0", "l", "LEFT"), "(error) ERR numkeys should be greater than 0");
   EXPECT_EQ(run("LMPOP", "x", "l", "LEFT"), "(error) ERR numkeys should be greater than 0");
   EXPECT_EQ(run("LMPOP", "2", "l", "LEFT"), kSyntax);
@@ -236,7 +236,7 @@ TEST_F(ListCommandsTest, DoNotBlockInsideATransaction) {
   run("BLMPOP", "0", "1", "none", "LEFT");
   run("BLMOVE", "none", "l", "LEFT", "LEFT", "0");
   run("BRPOPLPUSH", "none", "l", "0");
-  EXPECT_EQ(run("EXEC"), "[(nil), (nil), (nil), (nil)]");
+  EXPECT_EQ(run("EXEC"), "[(nil array), (nil array), (nil), (nil)]");
 }
 
 TEST_F(ListCommandsTest, EncodingsChangeAtTheLimits) {

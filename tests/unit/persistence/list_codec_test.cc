@@ -55,7 +55,7 @@ Elements elements_of(const ListValue& list) {
 
 // The ziplist of "a", 5 and "bcd".
 const std::string kZiplist =
-    "\x17\0\0\0\x11\0\0\0\3\0"
+    "\x15\0\0\0\x0f\0\0\0\3\0"
     "\0\1a\3\xf6\2\3bcd\xff"s;
 
 TEST(ListCodec, BringsEveryKindOfListBack) {
