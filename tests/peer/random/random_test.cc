@@ -63,17 +63,18 @@ class Shrinker {
     }
   }
 
-  // The commands of a transaction or a function as plain ones, or else only some of them.
+  // The commands of a transaction or a function each in a transaction of its own, where those that
+  // would block still do not, or else only some of them.
   void simplify_step(size_t index) {
     if (sequence_.steps[index].commands.size() > 1) {
-      Sequence plain = sequence_;
-      plain.steps.erase(plain.steps.begin() + static_cast<ptrdiff_t>(index));
+      Sequence apart = sequence_;
+      apart.steps.erase(apart.steps.begin() + static_cast<ptrdiff_t>(index));
       size_t at = index;
       for (const Words& words : sequence_.steps[index].commands) {
-        plain.steps.insert(plain.steps.begin() + static_cast<ptrdiff_t>(at++),
-                           {Step::Kind::kCommand, {words}});
+        apart.steps.insert(apart.steps.begin() + static_cast<ptrdiff_t>(at++),
+                           {Step::Kind::kTransaction, {words}});
       }
-      if (accept(std::move(plain))) return;
+      if (accept(std::move(apart))) return;
     }
     for (size_t i = 0; sequence_.steps[index].commands.size() > 1 &&
                        i < sequence_.steps[index].commands.size();) {
