@@ -97,7 +97,8 @@ void elements_removed(Call& call, std::string_view key, ListValue* list, std::st
 void free_cut_off(Call& call, std::unique_ptr<Value> cut_off) {
   constexpr size_t kCheapToFree = 64;
   if (cut_off == nullptr || cut_off->free_effort() <= kCheapToFree) return;
-  call.keyspace.free_in_background([value = cut_off.release()] { delete value; });
+  const size_t bytes = cut_off->memory_usage();
+  call.keyspace.free_in_background([value = cut_off.release()] { delete value; }, 1, bytes);
 }
 
 }  // namespace tandem

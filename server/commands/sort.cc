@@ -15,6 +15,7 @@
 #include "server/exec/call.h"
 #include "server/store/hash_value.h"
 #include "server/store/list_value.h"
+#include "server/store/set_value.h"
 
 namespace tandem {
 namespace {
@@ -140,6 +141,10 @@ class Sorting {
     items_.reserve(list.size());
     list.visit([this](const ListValue::Element& element) { return add(element); });
   }
+  void take_all(const SetValue& set) {
+    items_.reserve(set.size());
+    set.for_each([this](const SetValue::Member& member) { add(member); });
+  }
 
   // False when an element, or what it leads to, is not a number and should be.
   bool sort() {
@@ -149,10 +154,14 @@ class Sorting {
     std::stable_sort(items_.begin(), items_.end(), [this](const Item& a, const Item& b) {
       return options_.descending ? compare(b, a) < 0 : compare(a, b) < 0;
     });
+    limit();
+    return true;
+  }
+  // Leaves what LIMIT lets through.
+  void limit() {
     const auto [first, count] = limits(items_.size());
     items_.erase(items_.begin(), items_.begin() + static_cast<ptrdiff_t>(first));
     items_.resize(count);
-    return true;
   }
 
   const std::vector<Item>& items() const { return items_; }
@@ -251,16 +260,35 @@ void store_sorted(Call& call, const Sorting& sorting, SortOptions& options) {
   call.reply.integer(static_cast<int64_t>(length));
 }
 
+// Takes the elements of a collection, those that LIMIT lets through when they are not sorted
+// afterwards.
+void gather(Call& call, const Value& value, SortOptions* options, Sorting* sorting) {
+  if (value.type() == ValueType::kList) {
+    const auto& list = static_cast<const ListValue&>(value);
+    options->unsorted ? sorting->take_range(list) : sorting->take_all(list);
+    return;
+  }
+  // A set has no order of its own, and what is stored, or seen by a script, must be the same
+  // everywhere.
+  if (options->unsorted && (options->store || call.client.kind == ClientKind::kInternal)) {
+    options->unsorted = false;
+    options->alphabetic = true;
+    options->by.reset();
+  }
+  sorting->take_all(static_cast<const SetValue&>(value));
+  if (options->unsorted) sorting->limit();
+}
+
 void sort(Call& call, bool may_store) {
   SortOptions options;
   if (!read_sort_options(call, may_store, &options)) return;
   const Entry* entry = call.db().find(call.args[1]);
-  if (entry != nullptr && !check_type(call, entry, ValueType::kList)) return;
-  Sorting sorting(call, options);
-  if (entry != nullptr) {
-    const auto& list = static_cast<const ListValue&>(*entry->value());
-    options.unsorted ? sorting.take_range(list) : sorting.take_all(list);
+  if (entry != nullptr && entry->type() != ValueType::kList && entry->type() != ValueType::kSet) {
+    call.wrong_type();
+    return;
   }
+  Sorting sorting(call, options);
+  if (entry != nullptr) gather(call, *entry->value(), &options, &sorting);
   if (!options.unsorted && !sorting.sort()) {
     call.reply.error("ERR One or more scores can't be converted into double");
     return;

@@ -58,15 +58,14 @@ void ListChunkTree::destroy(Node* node) {
   delete node;
 }
 
-// Does not visit the leaves: they are as large as any node.
+// Nodes are all of one size. How many a large tree has, its middle tells; the leaves are counted
+// where their parents are.
 size_t ListChunkTree::memory_usage(const Node* node) {
   if (node == nullptr) return 0;
-  size_t bytes = malloc_usable_size(const_cast<Node*>(node));
+  const size_t bytes = malloc_usable_size(const_cast<Node*>(node));
+  if (node->level == 0) return bytes;
   if (node->level == 1) return bytes * (1 + node->size);
-  for (size_t slot = 0; node->level > 1 && slot < node->size; ++slot) {
-    bytes += memory_usage(node->node(slot));
-  }
-  return bytes;
+  return bytes + node->size * memory_usage(node->node(node->size / 2));
 }
 
 ListChunkTree::Place ListChunkTree::find(size_t index) const {

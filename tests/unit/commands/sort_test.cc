@@ -78,6 +78,15 @@ TEST_F(SortTest, StoresAList) {
   EXPECT_EQ(effects_of("SORT", "names", "STORE", "s"), "");
 }
 
+TEST_F(SortTest, Sets) {
+  run("SADD", "s", "3", "1", "20", "100");
+  EXPECT_EQ(run("SORT", "s", "DESC", "LIMIT", "0", "3"), "[\"100\", \"20\", \"3\"]");
+  EXPECT_EQ(run("SORT", "s", "BY", "nosort", "LIMIT", "1", "2"), "[\"3\", \"20\"]");
+  EXPECT_EQ(run("SORT", "s", "BY", "nosort", "STORE", "to"), "(integer) 4");
+  EXPECT_EQ(run("LRANGE", "to", "0", "-1"), "[\"1\", \"100\", \"20\", \"3\"]")
+      << "what is stored has an order, that of the texts";
+}
+
 TEST_F(SortTest, RefusesWhatIsMalformed) {
   run("SET", "s", "x");
   EXPECT_EQ(run("SORT", "s"),
