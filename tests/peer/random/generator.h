@@ -6,10 +6,10 @@
 //   2. catalog.family("lists", 'l') names it and the pool of keys that Generator::key() mostly
 //      draws from while one of its makers runs; families with the same letter share their keys;
 //   3. catalog.add(weight, maker) for each kind of command, catalog.add_inside() for those that
-//   must
-//      not wait for data (they then run in MULTI and functions only), catalog.compare(name, rule)
-//      where a reply's order or numbers are unspecified, catalog.setting(directive, {values}) for
-//      thresholds both servers know; and a line in families.cc.
+//      must not wait for data (they then run in MULTI only, as 7.0.15 refuses most of them in
+//      functions), catalog.compare(name, rule) where a reply's order or numbers are unspecified,
+//      catalog.setting(directive, {values}) for thresholds both servers know; and a line in
+//      families.cc.
 // A maker never sees replies and never tries to be right: wrong types, arity and numbers are
 // wanted. What 7.0.15 does differently from Valkey 8.1 goes into differences.cc with its reason.
 

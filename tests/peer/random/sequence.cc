@@ -99,7 +99,7 @@ Step make_step(Generator& generator, const Chooser& chooser) {
   if (dice >= 200) return {Step::Kind::kCommand, {chooser.command(generator, false)}};
   Step step{dice < 100 ? Step::Kind::kTransaction : Step::Kind::kFunction, {}};
   for (uint64_t count = 1 + generator.below(6); count > 0; --count) {
-    step.commands.push_back(chooser.command(generator, true));
+    step.commands.push_back(chooser.command(generator, step.kind == Step::Kind::kTransaction));
   }
   return step;
 }
