@@ -62,6 +62,11 @@ std::optional<Number> parse_floating(std::string_view text, Convert convert) {
 }  // namespace
 
 std::optional<double> parse_double(std::string_view text) {
+  // What from_chars takes, it reads as strtod does, and several times as fast.
+  double value = 0;
+  const char* const behind = text.data() + text.size();
+  const auto [stopped, code] = std::from_chars(text.data(), behind, value);
+  if (code == std::errc() && stopped == behind && !std::isnan(value)) return value;
   return parse_floating<double>(text,
                                 [](const char* s, char** end) { return std::strtod(s, end); });
 }
@@ -159,14 +164,21 @@ std::string lay_out(const Decimal& decimal) {
 
 }  // namespace
 
+std::optional<int64_t> exact_integer(double value) {
+  constexpr double kBound = 4611686018427387904.0;  // 2^62
+  if (!(value >= -kBound && value <= kBound)) return std::nullopt;
+  const auto integer = static_cast<int64_t>(value);
+  if (static_cast<double>(integer) != value) return std::nullopt;
+  return integer;
+}
+
 std::string format_double(double value) {
   if (std::isinf(value)) return value > 0 ? "inf" : "-inf";
   if (std::isnan(value)) return "nan";
   if (value == 0) return std::signbit(value) ? "-0" : "0";
-  constexpr double kExactIntegers = 4503599627370496.0;  // 2^52
-  if (value > -kExactIntegers && value < kExactIntegers && value == std::floor(value)) {
+  if (const auto integer = exact_integer(value)) {
     char buffer[kMaxInt64Digits];
-    return std::string(buffer, format_int64(static_cast<int64_t>(value), buffer));
+    return std::string(buffer, format_int64(*integer, buffer));
   }
   return (value < 0 ? "-" : "") + lay_out(shortest_decimal(std::abs(value)));
 }

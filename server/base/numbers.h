@@ -30,7 +30,10 @@ size_t format_int64(int64_t value, char* out);
 std::string_view format_int64(int64_t value, std::span<char> scratch);
 size_t count_digits(uint64_t value);
 
-// The shortest text that reads back as `value`, integers below 2^52 without exponent: how
+// The integer that `value` is, within 2^62 of zero, where Valkey writes doubles as integers.
+std::optional<int64_t> exact_integer(double value);
+
+// The shortest text that reads back as `value`, integers up to 2^62 without exponent: how
 // Valkey 7.2 and later write RESP3 doubles and scores ("0.1", "3", "1e+20").
 std::string format_double(double value);
 // Fixed-point with 17 decimals and trailing zeros removed, as INCRBYFLOAT and HINCRBYFLOAT store

@@ -65,6 +65,9 @@ TEST(NumbersTest, FormatsDoublesAsScoresAre) {
   EXPECT_EQ(format_double(0.00001), "0.00001");
   EXPECT_EQ(format_double(1.5e-7), "1.5e-7");
   EXPECT_EQ(format_double(4503599627370496), "4503599627370496");
+  EXPECT_EQ(format_double(4611686018427387904.0), "4611686018427387904");  // 2^62
+  EXPECT_EQ(format_double(-1152921504606846976.0), "-1152921504606846976");
+  EXPECT_EQ(format_double(4611686018427388928.0), "4611686018427389000");  // the next double
   EXPECT_EQ(format_double(1.7976931348623157e308), "1.7976931348623157e+308");
   EXPECT_EQ(format_double(5e-324), "5e-324");
   EXPECT_EQ(format_double(1e20), "1e+20");
