@@ -21,21 +21,21 @@ constexpr TypeRow kTypes[] = {
     {"string"},
     {"list", &kListCodec},
     {"set", &kSetCodec},
-    {"sorted set"},
+    {"sorted set", &kSortedSetCodec},
     {"hash", &kHashCodec},
-    {"sorted set (binary scores)"},
+    {"sorted set (binary scores)", &kSortedSetCodec},
     {"module value"},
     {"module value"},
     {},
     {"hash (zipmap)", &kHashCodec},
     {"list (ziplist)", &kListCodec},
     {"set (intset)", &kSetCodec},
-    {"sorted set (ziplist)"},
+    {"sorted set (ziplist)", &kSortedSetCodec},
     {"hash (ziplist)", &kHashCodec},
     {"list (quicklist)", &kListCodec},
     {"stream", &kStreamCodec},
     {"hash (listpack)", &kHashCodec},
-    {"sorted set (listpack)"},
+    {"sorted set (listpack)", &kSortedSetCodec},
     {"list (quicklist of listpacks)", &kListCodec},
     {"stream", &kStreamCodec},
     {"set (listpack)", &kSetCodec},
@@ -57,8 +57,10 @@ Result<RdbValue> read_string(RdbDecoder& in) {
 }  // namespace
 
 EncodingLimits encoding_limits(const Settings& settings) {
-  return {
-      .hash = hash_limits(settings), .list = list_limits(settings), .set = set_limits(settings)};
+  return {.hash = hash_limits(settings),
+          .list = list_limits(settings),
+          .set = set_limits(settings),
+          .sorted_set = sorted_set_limits(settings)};
 }
 
 const ValueCodec& codec_of(ValueType type) {
@@ -71,6 +73,8 @@ const ValueCodec& codec_of(ValueType type) {
       return kSetCodec;
     case ValueType::kStream:
       return kStreamCodec;
+    case ValueType::kSortedSet:
+      return kSortedSetCodec;
     default:
       break;
   }

@@ -13,6 +13,7 @@
 #include "server/store/hash_value.h"
 #include "server/store/list_value.h"
 #include "server/store/set_value.h"
+#include "server/store/sorted_set_value.h"
 #include "server/store/value.h"
 
 namespace tandem {
@@ -25,6 +26,7 @@ struct EncodingLimits {
   HashLimits hash;
   ListLimits list;
   SetLimits set;
+  SortedSetLimits sorted_set;
 };
 EncodingLimits encoding_limits(const Settings& settings);
 
@@ -48,6 +50,7 @@ extern const ValueCodec kHashCodec;
 extern const ValueCodec kListCodec;
 extern const ValueCodec kSetCodec;
 extern const ValueCodec kStreamCodec;
+extern const ValueCodec kSortedSetCodec;
 
 // The codec of a type that is not a string.
 const ValueCodec& codec_of(ValueType type);

@@ -3,12 +3,14 @@
 #include <array>
 #include <cassert>
 #include <cstdint>
+#include <cstdio>
 
 #include "server/base/digest.h"
 #include "server/base/numbers.h"
 #include "server/store/hash_value.h"
 #include "server/store/list_value.h"
 #include "server/store/set_value.h"
+#include "server/store/sorted_set_value.h"
 #include "server/store/stream_value.h"
 
 namespace tandem {
@@ -85,6 +87,17 @@ void add_stream(const StreamValue& stream, Digest* digest) {
   }
 }
 
+void add_sorted_set(const SortedSetValue& set, Digest* digest) {
+  set.for_each([digest](std::string_view member, double score) {
+    char text[32];
+    const int length = std::snprintf(text, sizeof text, "%.17g", score);
+    Digest pair;
+    pair.add_ordered(member);
+    pair.add_ordered({text, static_cast<size_t>(length)});
+    digest->add_unordered(pair.view());
+  });
+}
+
 void add_value(const Entry& entry, Digest* digest) {
   // ValueType counts the types as Redis does, but for streams, between which and hashes it has
   // modules.
@@ -101,6 +114,9 @@ void add_value(const Entry& entry, Digest* digest) {
       break;
     case ValueType::kSet:
       add_set(static_cast<const SetValue&>(*entry.value()), digest);
+      break;
+    case ValueType::kSortedSet:
+      add_sorted_set(static_cast<const SortedSetValue&>(*entry.value()), digest);
       break;
     case ValueType::kStream:
       add_stream(static_cast<const StreamValue&>(*entry.value()), digest);
