@@ -94,6 +94,14 @@ void LuaReply::real(double value) {
   value_done();
 }
 
+void LuaReply::fixed_point(double value) {
+  if (protocol_ == 2) {
+    bulk(format_long_double_human(value));
+  } else {
+    real(value);
+  }
+}
+
 void LuaReply::boolean(bool value) {
   if (protocol_ == 2) {
     lua_pushnumber(lua_, value ? 1 : 0);

@@ -22,6 +22,8 @@ std::span<const CommandRow> sorted_set_commands();
 std::span<const CommandRow> sorted_set_range_commands();
 std::span<const CommandRow> sorted_set_pop_commands();
 std::span<const CommandRow> sorted_set_algebra_commands();
+std::span<const CommandRow> geo_commands();
+std::span<const CommandRow> geo_search_commands();
 std::span<const CommandRow> key_commands();
 std::span<const CommandRow> expiry_commands();
 std::span<const CommandRow> transaction_commands();

@@ -18,6 +18,8 @@ void register_all_commands(CommandTable& table) {
   table.add(sorted_set_range_commands());
   table.add(sorted_set_pop_commands());
   table.add(sorted_set_algebra_commands());
+  table.add(geo_commands());
+  table.add(geo_search_commands());
   table.add(key_commands());
   table.add(expiry_commands());
   table.add(transaction_commands());

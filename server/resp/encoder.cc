@@ -67,8 +67,11 @@ void RespEncoder::set(size_t length) { header(protocol_ == 2 ? '*' : '~', length
 
 void RespEncoder::push(size_t length) { header(protocol_ == 2 ? '*' : '>', length); }
 
-void RespEncoder::real(double value) {
-  const std::string text = format_double(value);
+void RespEncoder::real(double value) { number(format_double(value)); }
+
+void RespEncoder::fixed_point(double value) { number(format_long_double_human(value)); }
+
+void RespEncoder::number(std::string_view text) {
   if (protocol_ == 2) {
     bulk(text);
     return;

@@ -34,12 +34,14 @@ class RespEncoder final : public Reply {
   void set(size_t length) override;
   void push(size_t length) override;
   void real(double value) override;
+  void fixed_point(double value) override;
   void boolean(bool value) override;
   void big_number(std::string_view digits) override;
   void verbatim(std::string_view format, std::string_view text) override;
   int protocol() const override { return protocol_; }
 
  private:
+  void number(std::string_view text);
   void header(char type, uint64_t length);
 
   OutputBuffer* output_;

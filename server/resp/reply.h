@@ -30,6 +30,8 @@ class Reply {
   virtual void push(size_t length) = 0;
   // RESP3 `,`; a bulk string in RESP2.
   virtual void real(double value) = 0;
+  // As real(), but where that is text, in fixed point with up to 17 decimals: coordinates.
+  virtual void fixed_point(double value) { real(value); }
   // RESP3 `#`; 1 or 0 in RESP2.
   virtual void boolean(bool value) = 0;
   // RESP3 `(`; a bulk string in RESP2. Decimal digits.
