@@ -5,8 +5,10 @@ namespace tandem::peer {
 const Catalog& catalog() {
   static const Catalog all = [] {
     Catalog catalog;
+    add_geo(catalog);
     add_hashes(catalog);
     add_keys(catalog);
+    add_sorted_sets(catalog);
     add_streams(catalog);
     add_lists(catalog);
     add_sort(catalog);
