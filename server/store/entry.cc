@@ -93,7 +93,9 @@ RawString* RawString::create(std::string_view bytes) {
 RawString* RawString::resize(RawString* raw, size_t length) {
   constexpr size_t kLargestSlack = size_t{1} << 20;
   if (length > raw->capacity_) {
-    const size_t capacity = length + std::min(length, kLargestSlack);
+    // What grows from nothing may well stay as it is: SETBIT of a new key, SETRANGE.
+    const size_t slack = raw->length_ == 0 ? 0 : std::min(length, kLargestSlack);
+    const size_t capacity = length + slack;
     void* memory = std::realloc(static_cast<void*>(raw), sizeof(RawString) + capacity);
     if (memory == nullptr) throw std::bad_alloc();
     raw = static_cast<RawString*>(memory);

@@ -107,7 +107,7 @@ class RawString {
  public:
   static RawString* create(std::string_view bytes);
   // Changes the length to `length`, keeping what fits and filling what is new with zero bytes; may
-  // move. Grows by doubling up to a megabyte at a time.
+  // move. Grows by doubling up to a megabyte at a time, but from nothing to just `length`.
   static RawString* resize(RawString* raw, size_t length);
   static void destroy(RawString* raw);
 
