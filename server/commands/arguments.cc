@@ -92,15 +92,23 @@ std::optional<int64_t> read_timeout(Call& call, std::string_view text, TimeUnit 
   return deadline_ms;
 }
 
+bool must_obey(const Call& call) {
+  return call.client.kind == ClientKind::kPrimary || call.executor.state().loading;
+}
+
 bool check_string_length(Call& call, uint64_t length, uint64_t more) {
   uint64_t total = 0;
   const bool overflow = __builtin_add_overflow(length, more, &total);
   const auto limit = static_cast<uint64_t>(call.executor.config().settings().proto_max_bulk_len);
   if (!overflow && total <= limit) return true;
-  const bool must_obey = call.client.kind == ClientKind::kPrimary || call.executor.state().loading;
-  if (!overflow && must_obey) return true;
+  if (!overflow && must_obey(call)) return true;
   call.reply.error("ERR string exceeds maximum allowed size (proto-max-bulk-len)");
   return false;
+}
+
+void set_raw_string(Database& db, std::string_view key, std::string_view bytes) {
+  Entry* entry = db.set_string(key, bytes);
+  if (entry->string_encoding() != StringEncoding::kRaw) db.make_raw(entry);
 }
 
 HashLimits hash_limits(const Call& call) { return hash_limits(call.executor.config().settings()); }

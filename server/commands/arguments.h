@@ -55,9 +55,16 @@ inline bool check_type(Call& call, const Entry* entry, ValueType type) {
   return false;
 }
 
+// Whether what arrives is no client's wish but what another server, or the AOF, has already done:
+// limits of the configuration do not apply to it.
+bool must_obey(const Call& call);
 // Whether a string of `length` + `more` bytes may be made; otherwise replies that it would exceed
 // proto-max-bulk-len. A primary's stream and the AOF are not limited.
 bool check_string_length(Call& call, uint64_t length, uint64_t more);
+
+// Sets a key to a string that OBJECT ENCODING calls raw however short it is or like a number: what
+// commands make that build or change strings byte by byte.
+void set_raw_string(Database& db, std::string_view key, std::string_view bytes);
 
 // Up to where collections stay packed, from the configuration.
 HashLimits hash_limits(const Call& call);

@@ -133,13 +133,9 @@ void copy_entry(const Entry& source, Database& to, std::string_view key) {
   if (source.type() == ValueType::kString) {
     char scratch[kMaxInt64Digits];
     const bool raw = source.string_encoding() == StringEncoding::kRaw;
-    const size_t length = source.string_length();
     copied = to.set_string(key, source.string(scratch));
     // A copy says "raw" where its source does, however short it is.
-    if (raw && copied->string_encoding() != StringEncoding::kRaw) {
-      to.edit_string(copied, length);
-      copied = to.peek(key);
-    }
+    if (raw && copied->string_encoding() != StringEncoding::kRaw) copied = to.make_raw(copied);
   } else {
     copied = to.set_value(key, source.value()->clone());
   }

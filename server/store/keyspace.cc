@@ -267,25 +267,28 @@ void Database::update_integer(Entry* entry, int64_t number) {
   modified(entry->key());
 }
 
-char* Database::edit_string(Entry* entry, size_t length) {
-  const std::string key(entry->key());
-  const uint64_t hash = hash_bytes(key);
-  Entry** slot = keys_.find(key, hash);
+Entry* Database::make_raw(Entry* entry) {
   if (entry->kind() != Entry::Kind::kRaw) {
+    const std::string key(entry->key());
+    const uint64_t hash = hash_bytes(key);
     char scratch[kMaxInt64Digits];
-    const std::string_view old = entry->string(scratch);
-    // Build at the old length: the raw block then grows once, with room to spare.
-    RawString* raw = RawString::create(old);
-    entry = place(slot,
+    // Of the present length: when the block then grows, it grows once, with room to spare.
+    RawString* raw = RawString::create(entry->string(scratch));
+    entry = place(keys_.find(key, hash),
                   EntryOwner(EntryBuilder::build(key, ValueType::kString, Entry::Kind::kRaw,
                                                  reinterpret_cast<uint64_t>(raw), {},
                                                  entry->expires_at_ms(), entry->access_clock())),
                   hash);
   }
+  entry->flags_ |= Entry::kRawEncoding;
+  return entry;
+}
+
+char* Database::edit_string(Entry* entry, size_t length) {
+  entry = make_raw(entry);
   RawString* raw = RawString::resize(entry->raw(), length);
   EntryBuilder::store(entry->slot(), raw);
-  entry->flags_ |= Entry::kRawEncoding;
-  modified(key);
+  modified(entry->key());
   return raw->data();
 }
 

@@ -86,6 +86,9 @@ class Database {
   // Makes the value of a string key `length` bytes long (new bytes are zero) and returns it for
   // changing in place. modified() is implied. The entry may move: look it up again.
   char* edit_string(Entry* entry, size_t length);
+  // Makes a string say "raw" to OBJECT ENCODING, as commands that edit in place do even when they
+  // find nothing to change. Not a modification. Returns the entry, which may have moved.
+  Entry* make_raw(Entry* entry);
 
   // Removes a key; false when it is not there. erase() frees it here when that is cheap and in the
   // background when it is not; detach() leaves it to the caller, and dispose() then frees it so.
