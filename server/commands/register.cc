@@ -4,6 +4,8 @@ namespace tandem {
 
 void register_all_commands(CommandTable& table) {
   table.add(string_commands());
+  table.add(bitmap_commands());
+  table.add(hyperloglog_commands());
   table.add(hash_commands());
   table.add(set_commands());
   table.add(stream_commands());

@@ -81,6 +81,18 @@ TEST(CommandRowsTest, StringsHashesAndSetsAreComplete) {
   }
 }
 
+TEST(CommandRowsTest, BitmapsAndHyperLogLogsAreComplete) {
+  CommandTable table;
+  register_all_commands(table);
+  for (const auto& [name, columns] : reference_rows()) {
+    const std::string& categories = columns[4];
+    if (categories.find("@bitmap") != std::string::npos ||
+        categories.find("@hyperloglog") != std::string::npos) {
+      EXPECT_NE(table.find(name), nullptr) << name;
+    }
+  }
+}
+
 TEST(CommandRowsTest, AreDescribed) {
   CommandTable table;
   register_all_commands(table);
