@@ -151,6 +151,7 @@ void restore_command(Call& call) {
     if (exists) {
       db.erase(key);
       call.emit({"DEL", key});
+      call.notify(kEventGeneric, "del", key);
     }
     call.reply.ok();
     return;
@@ -159,6 +160,7 @@ void restore_command(Call& call) {
   if (*deadline_ms != kNoExpiry) entry = db.set_expiry(entry, *deadline_ms);
   restore_access(call, options, entry);
   emit_restore(call, *deadline_ms, options.absolute_ttl);
+  call.notify(kEventGeneric, "restore", key);
   call.reply.ok();
 }
 

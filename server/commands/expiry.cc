@@ -80,11 +80,13 @@ void expire(Call& call, TimeUnit unit, bool absolute) {
   if (already_expired(call, *deadline_ms)) {
     call.db().erase(key);
     call.emit({"DEL", key});
+    call.notify(kEventGeneric, "del", key);
   } else {
     // Where the past does not delete, a negative time must still not read as "no expiry".
     call.db().set_expiry(entry, std::max<int64_t>(0, *deadline_ms));
     char digits[kMaxInt64Digits];
     call.emit({"PEXPIREAT", key, format_int64(*deadline_ms, std::span(digits))});
+    call.notify(kEventGeneric, "expire", key);
   }
   call.reply.integer(1);
 }
@@ -119,6 +121,7 @@ void persist_command(Call& call) {
   }
   call.db().set_expiry(entry, kNoExpiry);
   call.changed();
+  call.notify(kEventGeneric, "persist", call.args[1]);
   call.reply.integer(1);
 }
 

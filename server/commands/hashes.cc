@@ -52,6 +52,7 @@ std::optional<size_t> set_fields(Call& call) {
   }
   call.db().modified(call.args[1]);
   call.changed(pairs.size() / 2);
+  call.notify(kEventHash, "hset", call.args[1]);
   return added;
 }
 
@@ -82,6 +83,7 @@ void hsetnx_command(Call& call) {
   hash->set(call.args[2], call.args[3], hash_limits(call));
   call.db().modified(call.args[1]);
   call.changed();
+  call.notify(kEventHash, "hset", call.args[1]);
   call.reply.integer(1);
 }
 
@@ -136,12 +138,16 @@ void hdel_command(Call& call) {
     }
   }
   if (deleted > 0) {
-    call.changed(deleted);
-    if (hash->size() == 0) {
-      call.db().erase(call.args[1]);
+    const std::string_view key = call.args[1];
+    const bool emptied = hash->size() == 0;
+    if (emptied) {
+      call.db().erase(key);
     } else {
-      call.db().modified(call.args[1]);
+      call.db().modified(key);
     }
+    call.changed(deleted);
+    call.notify(kEventHash, "hdel", key);
+    if (emptied) call.notify(kEventGeneric, "del", key);
   }
   call.reply.integer(static_cast<int64_t>(deleted));
 }
@@ -175,6 +181,7 @@ void hincrby_command(Call& call) {
   char digits[kMaxInt64Digits];
   store_field(call, *hash, format_int64(number, std::span(digits)));
   call.changed();
+  call.notify(kEventHash, "hincrby", call.args[1]);
   call.reply.integer(number);
 }
 
@@ -206,6 +213,7 @@ void hincrbyfloat_command(Call& call) {
   store_field(call, *hash, text);
   // The result travels, so that differences between machines' arithmetic do not.
   call.emit({"HSET", call.args[1], call.args[2], text});
+  call.notify(kEventHash, "hincrbyfloat", call.args[1]);
   call.reply.bulk(text);
 }
 

@@ -22,7 +22,9 @@ void del_command(Call& call) {
   size_t deleted = 0;
   for (const std::string_view key : call.args.subspan(1)) {
     // A key whose time has come is not deleted but gone.
-    if (call.db().find_for_write(key) != nullptr && call.db().erase(key)) ++deleted;
+    if (call.db().find_for_write(key) == nullptr || !call.db().erase(key)) continue;
+    ++deleted;
+    call.notify(kEventGeneric, "del", key);
   }
   if (deleted > 0) call.changed(deleted);
   reply_count(call, deleted);
@@ -64,6 +66,8 @@ Renaming rename_key(Call& call, bool replace) {
   }
   db.adopt(db.detach(from), to);
   call.changed();
+  call.notify(kEventGeneric, "rename_from", from);
+  call.notify(kEventGeneric, "rename_to", to);
   return Renaming::kDone;
 }
 
@@ -101,6 +105,8 @@ void move_command(Call& call) {
   }
   to.adopt(call.db().detach(key), key);
   call.changed();
+  call.notify(kEventGeneric, "move_from", key);
+  call.executor.notify(*target, kEventGeneric, "move_to", key);
   call.reply.integer(1);
 }
 
@@ -164,6 +170,7 @@ void copy_command(Call& call) {
   }
   copy_entry(*source, to, to_key);
   call.changed();
+  call.executor.notify(options.database, kEventGeneric, "copy_to", to_key);
   call.reply.integer(1);
 }
 

@@ -43,29 +43,34 @@ bool choose_expiry(StringOptions::Expiry expiry, StringOptions* parsed) {
   return true;
 }
 
-// One option of SET at args[*at], which moves past the value of an option that has one.
-bool parse_set_option(Args args, size_t* at, StringOptions* parsed) {
+// One option of MSETEX at args[*at], which moves past the value of an option that has one.
+bool parse_msetex_option(Args args, size_t* at, StringOptions* parsed) {
   using Condition = StringOptions::Condition;
   const std::string_view name = args[*at];
   if (equals_ignore_case(name, "nx")) return choose_condition(Condition::kIfAbsent, parsed);
   if (equals_ignore_case(name, "xx")) return choose_condition(Condition::kIfPresent, parsed);
-  if (equals_ignore_case(name, "get")) {
-    parsed->get = true;
-    return true;
-  }
   if (equals_ignore_case(name, "keepttl")) {
     return choose_expiry(StringOptions::Expiry::kKeep, parsed);
   }
-  if (*at + 1 >= args.size()) return false;
-  if (equals_ignore_case(name, "ifeq")) {
+  if (*at + 1 >= args.size() || !parse_expiry_option(name, parsed)) return false;
+  parsed->time = args[++*at];
+  return true;
+}
+
+// One of SET, which has MSETEX's and more.
+bool parse_set_option(Args args, size_t* at, StringOptions* parsed) {
+  using Condition = StringOptions::Condition;
+  if (equals_ignore_case(args[*at], "get")) {
+    parsed->get = true;
+    return true;
+  }
+  if (*at + 1 < args.size() && equals_ignore_case(args[*at], "ifeq")) {
     if (parsed->condition != Condition::kNone) return false;
     parsed->condition = Condition::kIfEqual;
     parsed->comparison = args[++*at];
     return true;
   }
-  if (!parse_expiry_option(name, parsed)) return false;
-  parsed->time = args[++*at];
-  return true;
+  return parse_msetex_option(args, at, parsed);
 }
 
 bool parse_getex_option(Args args, size_t* at, StringOptions* parsed) {
@@ -104,6 +109,10 @@ bool read_set_options(Call& call, StringOptions* options) {
 
 bool read_getex_options(Call& call, StringOptions* options) {
   return read_options(call, 2, parse_getex_option, options);
+}
+
+bool read_msetex_options(Call& call, size_t first, StringOptions* options) {
+  return read_options(call, first, parse_msetex_option, options);
 }
 
 }  // namespace tandem

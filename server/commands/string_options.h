@@ -8,7 +8,7 @@
 
 namespace tandem {
 
-// The options of SET and GETEX.
+// The options of SET, GETEX and MSETEX.
 struct StringOptions {
   enum class Condition : uint8_t { kNone, kIfAbsent, kIfPresent, kIfEqual };
   enum class Expiry : uint8_t { kNone, kKeep, kPersist, kDeadline };
@@ -33,5 +33,7 @@ struct StringOptions {
 bool read_set_options(Call& call, StringOptions* options);
 // GETEX's, from args[2] on.
 bool read_getex_options(Call& call, StringOptions* options);
+// MSETEX's, from args[first] on.
+bool read_msetex_options(Call& call, size_t first, StringOptions* options);
 
 }  // namespace tandem

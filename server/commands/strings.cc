@@ -28,6 +28,13 @@ bool reply_string(Call& call, const Entry* entry) {
   return true;
 }
 
+// What subscribers of events see of a string that was set, and of its expiry.
+void notify_set(Call& call, std::string_view key) { call.notify(kEventString, "set", key); }
+void notify_set_until(Call& call, std::string_view key) {
+  notify_set(call, key);
+  call.notify(kEventGeneric, "expire", key);
+}
+
 void emit_set_until(Call& call, std::string_view key, std::string_view value, int64_t deadline_ms) {
   Scratch digits;
   call.emit({"SET", key, value, "PXAT", format_int64(deadline_ms, std::span(digits))});
@@ -93,6 +100,7 @@ void set_with_options(Call& call) {
     } else {
       emit_set_until(call, key, value, options.deadline_ms);
     }
+    notify_set_until(call, key);
   } else {
     db.set_string(key, value, options.expiry == Expiry::kKeep);
     if (options.get) {
@@ -100,6 +108,7 @@ void set_with_options(Call& call) {
     } else {
       call.changed();
     }
+    notify_set(call, key);
   }
   if (!options.get) call.reply.ok();
 }
@@ -111,6 +120,7 @@ void set_command(Call& call) {
   }
   call.db().set_string(call.args[1], call.args[2]);
   call.changed();
+  notify_set(call, call.args[1]);
   call.reply.ok();
 }
 
@@ -122,6 +132,7 @@ void setnx_command(Call& call) {
   }
   db.set_string(call.args[1], call.args[2]);
   call.changed();
+  notify_set(call, call.args[1]);
   call.reply.integer(1);
 }
 
@@ -130,6 +141,7 @@ void set_expiring(Call& call, TimeUnit unit) {
   if (!deadline_ms) return;
   call.db().set_string_until(call.args[1], call.args[3], *deadline_ms);
   emit_set_until(call, call.args[1], call.args[3], *deadline_ms);
+  notify_set_until(call, call.args[1]);
   call.reply.ok();
 }
 
@@ -143,6 +155,7 @@ void getset_command(Call& call) {
   if (!reply_string(call, call.db().find(key))) return;
   call.db().set_string(key, value);
   call.emit({"SET", key, value});
+  notify_set(call, key);
 }
 
 void getdel_command(Call& call) {
@@ -151,6 +164,7 @@ void getdel_command(Call& call) {
   if (!reply_string(call, entry) || entry == nullptr) return;
   call.db().erase(key);
   call.emit({"DEL", key});
+  call.notify(kEventGeneric, "del", key);
 }
 
 void getex_command(Call& call) {
@@ -169,15 +183,18 @@ void getex_command(Call& call) {
   if (options.expiry == Expiry::kPersist && entry->has_expiry()) {
     db.set_expiry(entry, kNoExpiry);
     call.emit({"PERSIST", key});
+    call.notify(kEventGeneric, "persist", key);
   } else if (options.expiry == Expiry::kDeadline) {
     if (already_expired(call, options.deadline_ms)) {
       db.erase(key);
       call.emit({"DEL", key});
+      call.notify(kEventGeneric, "del", key);
       return;
     }
     db.set_expiry(entry, options.deadline_ms);
     Scratch digits;
     call.emit({"PEXPIREAT", key, format_int64(options.deadline_ms, std::span(digits))});
+    call.notify(kEventGeneric, "expire", key);
   }
 }
 
@@ -196,7 +213,10 @@ void mget_command(Call& call) {
 
 void set_pairs(Call& call) {
   const Args pairs = call.args.subspan(1);
-  for (size_t i = 0; i < pairs.size(); i += 2) call.db().set_string(pairs[i], pairs[i + 1]);
+  for (size_t i = 0; i < pairs.size(); i += 2) {
+    call.db().set_string(pairs[i], pairs[i + 1]);
+    notify_set(call, pairs[i]);
+  }
   call.changed(pairs.size() / 2);
 }
 
@@ -220,6 +240,77 @@ void msetnx_command(Call& call) {
     return;
   }
   set_pairs(call);
+  call.reply.integer(1);
+}
+
+// Whether the condition, NX or XX, lets MSETEX go on: it must hold for all keys.
+bool condition_holds_for_all(Call& call, const StringOptions& options, Args pairs) {
+  if (options.condition == StringOptions::Condition::kNone) return true;
+  for (size_t i = 0; i < pairs.size(); i += 2) {
+    if (!condition_holds(options, call.db().find_for_write(pairs[i]))) return false;
+  }
+  return true;
+}
+
+// What travels is what each key became, in words that a replica of any version knows.
+void set_pairs_with_options(Call& call, const StringOptions& options, Args pairs) {
+  using Expiry = StringOptions::Expiry;
+  for (size_t i = 0; i < pairs.size(); i += 2) {
+    const std::string_view key = pairs[i], value = pairs[i + 1];
+    if (options.expiry == Expiry::kDeadline) {
+      call.db().set_string_until(key, value, options.deadline_ms);
+      emit_set_until(call, key, value, options.deadline_ms);
+      notify_set_until(call, key);
+    } else {
+      const bool keep = options.expiry == Expiry::kKeep;
+      call.db().set_string(key, value, keep);
+      if (keep) {
+        call.emit({"SET", key, value, "KEEPTTL"});
+      } else {
+        call.emit({"SET", key, value});
+      }
+      notify_set(call, key);
+    }
+  }
+}
+
+void msetex_command(Call& call) {
+  constexpr size_t kFirstKey = 2;
+  const std::optional<int64_t> keys = parse_int64(call.args[1]);
+  if (!keys || *keys < 1 || *keys > INT32_MAX) {
+    call.reply.error("ERR invalid numkeys value");
+    return;
+  }
+  const size_t words = 2 * static_cast<size_t>(*keys);
+  if (words > call.args.size() - kFirstKey) {
+    call.reply.error("ERR wrong number of key-value pairs");
+    return;
+  }
+  StringOptions options;
+  if (!read_msetex_options(call, kFirstKey + words, &options) || !options.read_deadline(call)) {
+    return;
+  }
+  const Args pairs = call.args.subspan(kFirstKey, words);
+  if (!condition_holds_for_all(call, options, pairs)) {
+    call.reply.integer(0);
+    return;
+  }
+  set_pairs_with_options(call, options, pairs);
+  call.reply.integer(1);
+}
+
+void delifeq_command(Call& call) {
+  const std::string_view key = call.args[1];
+  const Entry* entry = call.db().find_for_write(key);
+  if (entry != nullptr && !check_type(call, entry, ValueType::kString)) return;
+  Scratch scratch;
+  if (entry == nullptr || entry->string(scratch) != call.args[2]) {
+    call.reply.integer(0);
+    return;
+  }
+  call.db().erase(key);
+  call.emit({"DEL", key});
+  call.notify(kEventGeneric, "del", key);
   call.reply.integer(1);
 }
 
@@ -249,6 +340,7 @@ void increment(Call& call, int64_t by) {
     db.set_integer(key, number, true);
   }
   call.changed();
+  call.notify(kEventString, "incrby", key);
   call.reply.integer(number);
 }
 
@@ -292,6 +384,7 @@ void incrbyfloat_command(Call& call) {
   db.set_string(key, text, true);
   // The result travels, so that differences between machines' arithmetic do not.
   call.emit({"SET", key, text, "KEEPTTL"});
+  call.notify(kEventString, "incrbyfloat", key);
   call.reply.bulk(text);
 }
 
@@ -310,6 +403,7 @@ void append_command(Call& call) {
     std::memcpy(bytes + length, tail.data(), tail.size());
   }
   call.changed();
+  call.notify(kEventString, "append", key);
   call.reply.integer(static_cast<int64_t>(length + tail.size()));
 }
 
@@ -342,6 +436,7 @@ void setrange_command(Call& call) {
   char* bytes = db.edit_string(entry, new_length);
   std::memcpy(bytes + start, patch.data(), patch.size());
   call.changed();
+  call.notify(kEventString, "setrange", key);
   call.reply.integer(static_cast<int64_t>(new_length));
 }
 
@@ -403,6 +498,17 @@ constexpr CommandRow kRows[] = {
      .key_specs = "[ACCESS+RW+UPDATE index:index=1 range:lastkey=0,keystep=1,limit=0]",
      .summary = "Subtracts a number from the integer of a key.",
      .since = "1.0.0",
+     .group = "string",
+     .complexity = "O(1)"},
+    {.name = "delifeq",
+     .handler = delifeq_command,
+     .arity = 3,
+     .flags = "fast,write",
+     .keys = "1,1,1",
+     .categories = "@fast,@string,@write",
+     .key_specs = "[DELETE+RM index:index=1 range:lastkey=0,keystep=1,limit=0]",
+     .summary = "Deletes a key if its string is the given one.",
+     .since = "9.0.0",
      .group = "string",
      .complexity = "O(1)"},
     {.name = "get",
@@ -526,6 +632,18 @@ constexpr CommandRow kRows[] = {
      .key_specs = "[OW+UPDATE index:index=1 range:lastkey=-1,keystep=2,limit=0]",
      .summary = "Sets several keys to strings.",
      .since = "1.0.1",
+     .group = "string",
+     .complexity = "O(N), where N is the number of keys"},
+    {.name = "msetex",
+     .handler = msetex_command,
+     .arity = -4,
+     .flags = "denyoom,movablekeys,write",
+     .keys = "0,0,0",
+     .categories = "@slow,@string,@write",
+     .tips = "request_policy:multi_shard;response_policy:all_succeeded",
+     .key_specs = "[OW+UPDATE index:index=1 keynum:keynumidx=0,firstkey=1,keystep=2]",
+     .summary = "Sets several keys to strings, on a condition and with an expiry if asked to.",
+     .since = "9.1.0",
      .group = "string",
      .complexity = "O(N), where N is the number of keys"},
     {.name = "msetnx",

@@ -81,6 +81,38 @@ std::string CommandFixture::joined_effects() {
   return all;
 }
 
+void CommandFixture::watch_events() {
+  if (event_link_ != nullptr) {
+    take_events();
+    return;
+  }
+  configure("notify-keyspace-events", "EA");
+  event_link_ = std::make_unique<ReplyLink>();
+  Client* subscriber = executor_.adopt_link(event_link_.get(), ClientKind::kNormal);
+  const std::string_view words[] = {"PSUBSCRIBE", "__keyevent@*"};
+  executor_.execute(*subscriber, words);
+  OutputBuffer& output = event_link_->output();
+  output.consume(output.size());
+}
+
+std::string CommandFixture::take_events() {
+  ReplyReader reader;
+  OutputBuffer& output = event_link_->output();
+  reader.feed(output.view());
+  output.consume(output.size());
+  std::string all;
+  for (auto next = reader.next(); next.ok() && next.value().has_value(); next = reader.next()) {
+    // pmessage, the pattern, "__keyevent@0__:set", the key
+    const std::string& channel = next.value()->elements[2].text;
+    const std::string& key = next.value()->elements[3].text;
+    const size_t database_at = channel.find('@') + 1, database_end = channel.find("__:");
+    const std::string database = channel.substr(database_at, database_end - database_at);
+    all += (all.empty() ? "" : ", ") + channel.substr(database_end + 3) + ' ' + key;
+    if (database != "0") all += '@' + database;
+  }
+  return all;
+}
+
 void CommandFixture::configure(std::string_view name, std::string_view value) {
   const std::string_view words[] = {name, value};
   const Status status = config_.set(words, {});

@@ -48,6 +48,14 @@ class CommandFixture : public ::testing::Test {
     return joined_effects();
   }
   std::string joined_effects();
+  // Runs the request and returns the keyspace events it causes, of the classes of A, as
+  // "del k, set other" ("set k@3" in another database than 0).
+  template <typename... Words>
+  std::string events_of(const Words&... words) {
+    watch_events();
+    run(words...);
+    return take_events();
+  }
 
   void advance_ms(int64_t ms) { clock_.now_us += ms * 1000; }
   void set_protocol(int version) { client_->set_protocol(version); }
@@ -64,6 +72,9 @@ class CommandFixture : public ::testing::Test {
   class ReplyLink;
   class EffectRecorder;
 
+  void watch_events();
+  std::string take_events();
+
   StandingClock clock_;
   Config config_{"/"};
   Services services_;
@@ -72,6 +83,8 @@ class CommandFixture : public ::testing::Test {
   std::unique_ptr<EffectRecorder> recorder_;
   std::unique_ptr<ReplyLink> link_;
   Client* client_ = nullptr;
+  // Subscribed to keyspace events once a test has asked for them.
+  std::unique_ptr<ReplyLink> event_link_;
 };
 
 }  // namespace tandem

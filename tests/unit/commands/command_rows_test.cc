@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <fstream>
 #include <map>
 #include <string>
@@ -19,6 +20,15 @@ std::vector<const CommandRow*> all_rows(const CommandTable& table) {
     for (const auto& sub : command->subcommands) rows.push_back(sub->row);
   }
   return rows;
+}
+
+// Commands that came after 8.1, the version of the reference table.
+bool is_newer(std::string_view name) {
+  static constexpr std::string_view kNewer[] = {
+      "delifeq",  // 9.0
+      "msetex",   // 9.1
+  };
+  return std::find(std::begin(kNewer), std::end(kNewer), name) != std::end(kNewer);
 }
 
 // The rows of the reference table by name, each split at its tabs.
@@ -47,6 +57,7 @@ TEST(CommandRowsTest, EqualTheReferenceTable) {
   CommandTable table;
   register_all_commands(table);
   for (const CommandRow* row : all_rows(table)) {
+    if (is_newer(row->name)) continue;
     const auto found = reference.find(row->name);
     if (found == reference.end()) {
       ADD_FAILURE() << "not a command of the reference: " << row->name;

@@ -233,5 +233,131 @@ TEST_F(StringCommandsTest, LongestCommonSubsequence) {
             "proto-max-bulk-len");
 }
 
+TEST_F(StringCommandsTest, SetIfEqual) {
+  EXPECT_EQ(run("SET", "k", "new", "IFEQ", "old"), "(nil)");
+  EXPECT_EQ(run("SET", "k", "new", "IFEQ", "old", "GET"), "(nil)");
+  EXPECT_EQ(run("EXISTS", "k"), "(integer) 0");
+  run("SET", "k", "12");
+  effects();
+  EXPECT_EQ(run("SET", "k", "13", "IFEQ", "11"), "(nil)");
+  EXPECT_EQ(run("SET", "k", "13", "ifeq", "11", "GET"), "\"12\"");
+  EXPECT_EQ(joined_effects(), "");
+  EXPECT_EQ(run("SET", "k", "13", "IFEQ", "12"), "OK");
+  EXPECT_EQ(run("SET", "k", "14", "IFEQ", "13", "GET"), "\"13\"");
+  EXPECT_EQ(run("SET", "k", "get", "IFEQ", "14", "KEEPTTL"), "OK");
+  EXPECT_EQ(run("SET", "k", "x", "GET", "IFEQ", "get"), "\"get\"");
+  EXPECT_EQ(run("SET", "k", "y", "IFEQ", "x", "EX", "10"), "OK");
+  EXPECT_EQ(joined_effects(),
+            "SET k 13 IFEQ 12; SET k 14 IFEQ 13; SET k get IFEQ 14 KEEPTTL; SET k x IFEQ get; "
+            "SET k y PXAT 1700000010000");
+  run("HSET", "h", "f", "v");
+  EXPECT_EQ(run("SET", "h", "x", "IFEQ", "v"),
+            "(error) WRONGTYPE Operation against a key holding the wrong kind of value");
+  for (const char* other : {"NX", "XX"}) {
+    EXPECT_EQ(run("SET", "k", "x", "IFEQ", "y", other), "(error) ERR syntax error");
+    EXPECT_EQ(run("SET", "k", "x", other, "IFEQ", "y"), "(error) ERR syntax error");
+  }
+  EXPECT_EQ(run("SET", "k", "x", "IFEQ"), "(error) ERR syntax error");
+}
+
+TEST_F(StringCommandsTest, DeleteIfEqual) {
+  EXPECT_EQ(run("DELIFEQ", "k", "v"), "(integer) 0");
+  run("MSET", "k", "v", "n", "12");
+  run("HSET", "h", "f", "v");
+  effects();
+  EXPECT_EQ(run("DELIFEQ", "k", "V"), "(integer) 0");
+  EXPECT_EQ(run("DELIFEQ", "n", "012"), "(integer) 0");
+  EXPECT_EQ(run("DELIFEQ", "h", "v"),
+            "(error) WRONGTYPE Operation against a key holding the wrong kind of value");
+  EXPECT_EQ(joined_effects(), "");
+  EXPECT_EQ(run("DELIFEQ", "k", "v"), "(integer) 1");
+  EXPECT_EQ(run("DELIFEQ", "n", "12"), "(integer) 1");
+  EXPECT_EQ(joined_effects(), "DEL k; DEL n");
+  EXPECT_EQ(run("EXISTS", "k", "n"), "(integer) 0");
+}
+
+TEST_F(StringCommandsTest, SetManyWithAnExpiry) {
+  EXPECT_EQ(run("MSETEX", "2", "a", "1", "b", "2", "EX", "10"), "(integer) 1");
+  EXPECT_EQ(run("MGET", "a", "b"), "[\"1\", \"2\"]");
+  EXPECT_EQ(run("PTTL", "b"), "(integer) 10000");
+  EXPECT_EQ(joined_effects(),
+            "MULTI; SET a 1 PXAT 1700000010000; SET b 2 PXAT 1700000010000; EXEC");
+  EXPECT_EQ(run("MSETEX", "2", "a", "3", "c", "4", "KEEPTTL"), "(integer) 1");
+  EXPECT_EQ(run("PTTL", "a"), "(integer) 10000");
+  EXPECT_EQ(run("PTTL", "c"), "(integer) -1");
+  EXPECT_EQ(joined_effects(), "MULTI; SET a 3 KEEPTTL; SET c 4 KEEPTTL; EXEC");
+  EXPECT_EQ(run("MSETEX", "1", "a", "5"), "(integer) 1");
+  EXPECT_EQ(run("PTTL", "a"), "(integer) -1");
+  effects();
+  // The condition is on all keys, and of none are only some set.
+  EXPECT_EQ(run("MSETEX", "2", "a", "6", "new", "6", "NX"), "(integer) 0");
+  EXPECT_EQ(run("MSETEX", "2", "a", "6", "new", "6", "xx", "PX", "5"), "(integer) 0");
+  EXPECT_EQ(joined_effects(), "");
+  EXPECT_EQ(run("MSETEX", "2", "d", "6", "e", "6", "EXAT", "1700000100", "NX"), "(integer) 1");
+  EXPECT_EQ(run("TTL", "e"), "(integer) 100");
+  EXPECT_EQ(run("MSETEX", "1", "a", "7", "XX", "PXAT", "1700000000500"), "(integer) 1");
+  EXPECT_EQ(run("PTTL", "a"), "(integer) 500");
+  // Words that look like options stand where keys and values do.
+  EXPECT_EQ(run("MSETEX", "1", "EX", "NX", "NX"), "(integer) 1");
+  EXPECT_EQ(run("GET", "EX"), "\"NX\"");
+}
+
+TEST_F(StringCommandsTest, SetManyRefuses) {
+  for (const char* count : {"0", "-1", "x", "9223372036854775807", "1.5"}) {
+    EXPECT_EQ(run("MSETEX", count, "a", "1"), "(error) ERR invalid numkeys value") << count;
+  }
+  EXPECT_EQ(run("MSETEX", "2", "a", "1"), "(error) ERR wrong number of key-value pairs");
+  EXPECT_EQ(run("MSETEX", "2", "a", "1", "b"), "(error) ERR wrong number of key-value pairs");
+  EXPECT_EQ(run("MSETEX", "1", "a", "1", "b"), "(error) ERR syntax error");
+  EXPECT_EQ(run("MSETEX", "1", "a", "1", "NX", "XX"), "(error) ERR syntax error");
+  EXPECT_EQ(run("MSETEX", "1", "a", "1", "EX"), "(error) ERR syntax error");
+  EXPECT_EQ(run("MSETEX", "1", "a", "1", "EX", "1", "KEEPTTL"), "(error) ERR syntax error");
+  EXPECT_EQ(run("MSETEX", "1", "a", "1", "GET"), "(error) ERR syntax error");
+  EXPECT_EQ(run("MSETEX", "1", "a", "1", "IFEQ", "1"), "(error) ERR syntax error");
+  EXPECT_EQ(run("MSETEX", "1", "a", "1", "EX", "0"),
+            "(error) ERR invalid expire time in 'msetex' command");
+  EXPECT_EQ(run("MSETEX", "1", "a", "1", "EX", "9223372036854775807"),
+            "(error) ERR invalid expire time in 'msetex' command");
+  EXPECT_EQ(run("EXISTS", "a"), "(integer) 0");
+}
+
+// The lengths are checked before anything is allocated.
+TEST_F(StringCommandsTest, StringsKeepToTheLargestSize) {
+  constexpr const char* kTooLong =
+      "(error) ERR string exceeds maximum allowed size (proto-max-bulk-len)";
+  EXPECT_EQ(run("SETRANGE", "k", "536870912", "x"), kTooLong);
+  EXPECT_EQ(run("SETRANGE", "k", "536870911", "xy"), kTooLong);
+  EXPECT_EQ(run("SETRANGE", "k", "9223372036854775807", "x"), kTooLong);
+  EXPECT_EQ(run("SETRANGE", "k", "-9223372036854775808", "x"),
+            "(error) ERR offset is out of range");
+  EXPECT_EQ(run("SETRANGE", "k", "536870912", ""), "(integer) 0");
+  EXPECT_EQ(run("EXISTS", "k"), "(integer) 0");
+  configure("proto-max-bulk-len", "1mb");
+  EXPECT_EQ(run("SETRANGE", "k", "1048575", "x"), "(integer) 1048576");
+  EXPECT_EQ(run("APPEND", "k", "y"), kTooLong);
+  EXPECT_EQ(run("APPEND", "k", ""), "(integer) 1048576");
+  EXPECT_EQ(run("SETRANGE", "k", "1048575", "yz"), kTooLong);
+  EXPECT_EQ(run("STRLEN", "k"), "(integer) 1048576");
+}
+
+TEST_F(StringCommandsTest, IntegersKeepToTheirLimits) {
+  constexpr const char* kOverflow = "(error) ERR increment or decrement would overflow";
+  run("SET", "k", "-9223372036854775808");
+  EXPECT_EQ(run("OBJECT", "ENCODING", "k"), "\"int\"");
+  EXPECT_EQ(run("DECR", "k"), kOverflow);
+  EXPECT_EQ(run("INCRBY", "k", "-9223372036854775808"), kOverflow);
+  EXPECT_EQ(run("DECRBY", "k", "-9223372036854775808"), "(error) ERR decrement would overflow");
+  EXPECT_EQ(run("DECRBY", "k", "-9223372036854775807"), "(integer) -1");
+  EXPECT_EQ(run("INCRBY", "k", "-9223372036854775807"), "(integer) -9223372036854775808");
+  run("SET", "k", "9223372036854775807");
+  EXPECT_EQ(run("INCR", "k"), kOverflow);
+  EXPECT_EQ(run("INCRBY", "k", "-9223372036854775808"), "(integer) -1");
+  run("SET", "k", "9223372036854775808");
+  EXPECT_EQ(run("INCR", "k"), "(error) ERR value is not an integer or out of range");
+  run("SET", "k", "x");
+  EXPECT_EQ(run("GETRANGE", "k", "-9223372036854775808", "9223372036854775807"), "\"x\"");
+  EXPECT_EQ(run("GETRANGE", "k", "9223372036854775807", "-9223372036854775808"), "\"\"");
+}
+
 }  // namespace
 }  // namespace tandem
