@@ -113,8 +113,11 @@ Status Aof::commit_rewrite() {
   AofManifest next = manifest_;
   const std::string& stem = config_.settings().appendfilename;
   const std::string base = next.next_base_name(stem, rewrite_as_rdb_);
-  if (Status status = env_.rename(path(rewrite_temporary_), path(base)); !status.ok()) {
-    return status;
+  {
+    const LatencyTimer timer(executor_.watch().latency(), clock_, "aof-rename");
+    if (Status status = env_.rename(path(rewrite_temporary_), path(base)); !status.ok()) {
+      return status;
+    }
   }
   if (state_ == State::kStarting) {
     const std::string name = next.add_incremental(stem).name;

@@ -20,7 +20,11 @@ constexpr size_t kKeptBuffer = 1024 * 1024;
 }  // namespace
 
 AofWriter::AofWriter(Config& config, Env& env, Clock& clock, Executor& executor)
-    : config_(config), env_(env), clock_(clock), held_(executor) {}
+    : config_(config),
+      env_(env),
+      clock_(clock),
+      latency_(executor.watch().latency()),
+      held_(executor) {}
 
 AofWriter::~AofWriter() { *alive_ = false; }
 
@@ -66,6 +70,15 @@ Status AofWriter::flush() {
   return {};
 }
 
+Status AofWriter::timed_flush(bool child_active) {
+  const LatencyTimer any(latency_, clock_, "aof-write");
+  const LatencyTimer timer(latency_, clock_,
+                           sync_running_  ? "aof-write-pending-fsync"
+                           : child_active ? "aof-write-active-child"
+                                          : "aof-write-alone");
+  return flush();
+}
+
 // With `everysec` a write waits for a running sync, but not forever.
 bool AofWriter::must_postpone() {
   if (config_.settings().appendfsync != AppendFsync::kEverySecond || !sync_running_) {
@@ -90,7 +103,7 @@ void AofWriter::end_of_turn(bool child_active) {
     return retry();
   }
   if (!buffer_.empty() && !must_postpone()) {
-    if (Status status = flush(); !status.ok()) {
+    if (Status status = timed_flush(child_active); !status.ok()) {
       failed(status);
       failed_in_turn_ = false;
       return refuse_replies();
@@ -122,6 +135,9 @@ void AofWriter::start_sync() {
 
 void AofWriter::sync_done(const Status& status, uint64_t position, uint64_t mark) {
   sync_running_ = false;
+  if (config_.settings().appendfsync == AppendFsync::kAlways) {
+    latency_.add("aof-fsync-always", 1000 * (clock_.monotonic_ms() - last_sync_ms_));
+  }
   if (file_ == nullptr) return;
   if (!status.ok()) {
     sync_failed_ = true;

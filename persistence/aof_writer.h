@@ -66,6 +66,7 @@ class AofWriter {
 
  private:
   bool must_postpone();
+  Status timed_flush(bool child_active);
   void start_sync();
   void sync_done(const Status& status, uint64_t position, uint64_t mark);
   void failed(const Status& status);
@@ -76,6 +77,7 @@ class AofWriter {
   Config& config_;
   Env& env_;
   Clock& clock_;
+  LatencyMonitor& latency_;
   HeldReplies held_;
   // Shared with a sync that is under way in the background.
   std::shared_ptr<WritableFile> file_;

@@ -343,11 +343,14 @@ Status Persistence::fork_child(ChildPurpose purpose, std::function<int()> body,
   }
   child_progress_.reset();
   child_keys_total_ = executor_.keyspace().total_size();
-  Result<ChildId> child = env_.fork_child([this, body = std::move(body)] {
-    const int code = body();
-    child_progress_.measure();
-    return code;
-  });
+  Result<ChildId> child = [&] {
+    const LatencyTimer timer(executor_.watch().latency(), clock_, "fork");
+    return env_.fork_child([this, body = std::move(body)] {
+      const int code = body();
+      child_progress_.measure();
+      return code;
+    });
+  }();
   if (!child.ok()) return child.error();
   child_ = child.value();
   child_purpose_ = purpose;

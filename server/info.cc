@@ -13,8 +13,10 @@
 
 #include "server/base/config.h"
 #include "server/base/memory.h"
+#include "server/base/numbers.h"
 #include "server/base/strings.h"
 #include "server/base/version.h"
+#include "server/commands/memory_report.h"
 #include "server/exec/blocked_clients.h"
 #include "server/exec/eviction.h"
 
@@ -124,17 +126,14 @@ void add_server(const InfoSources& from, InfoText* out) {
 struct ClientTotals {
   size_t connected = 0, replicas = 0, blocked = 0, watching = 0, watched_keys = 0;
   size_t largest_input = 0, largest_output = 0;
-  size_t client_bytes = 0, replica_bytes = 0;
 };
 
 ClientTotals count_clients(const Executor& executor) {
   ClientTotals totals;
   for (const auto& [id, client] : executor.clients()) {
     Link* link = client->link();
-    const size_t bytes = client->memory_usage();
     const bool replica = client->kind == ClientKind::kReplica;
     (replica ? totals.replicas : totals.connected) += 1;
-    (replica ? totals.replica_bytes : totals.client_bytes) += bytes;
     totals.blocked += client->blocked() ? 1 : 0;
     totals.watching += client->watched.empty() ? 0 : 1;
     totals.watched_keys += client->watched.size();
@@ -178,25 +177,16 @@ std::string config_value(const InfoSources& from, std::string_view name) {
   return found.empty() ? "" : found.front().second;
 }
 
-void add_used_memory(const InfoSources& from, const ClientTotals& clients, size_t used,
-                     size_t resident, InfoText* out) {
-  const size_t peak = std::max(memory_peak(), used);
-  size_t tables = 0;
-  Keyspace& keyspace = from.executor.keyspace();
-  for (int i = 0; i < keyspace.database_count(); ++i) tables += keyspace.database(i).table_memory();
-  const size_t overhead = from.startup_memory + tables + clients.client_bytes +
-                          clients.replica_bytes + backlog_bytes(from) +
-                          from.persistence.aof_buffer_length;
-  const size_t dataset = used > overhead ? used - overhead : 0;
-  const size_t since_start = used > from.startup_memory ? used - from.startup_memory : 0;
-  out->bytes("used_memory", used);
-  out->bytes("used_memory_rss", resident);
-  out->bytes("used_memory_peak", peak);
-  out->decimal("used_memory_peak_perc", ratio(used, peak) * 100, "%");
-  out->field("used_memory_overhead", overhead);
-  out->field("used_memory_startup", from.startup_memory);
-  out->field("used_memory_dataset", dataset);
-  out->decimal("used_memory_dataset_perc", ratio(dataset, since_start) * 100, "%");
+void add_used_memory(const MemoryReport& report, InfoText* out) {
+  out->bytes("used_memory", report.used);
+  out->bytes("used_memory_rss", report.resident);
+  out->bytes("used_memory_peak", report.peak);
+  out->decimal("used_memory_peak_perc", ratio(report.used, report.peak) * 100, "%");
+  out->field("used_memory_overhead", report.overhead());
+  out->field("used_memory_startup", report.sources.startup);
+  out->field("used_memory_dataset", report.dataset());
+  out->decimal("used_memory_dataset_perc", ratio(report.dataset(), report.since_startup()) * 100,
+               "%");
 }
 
 void add_lua_memory(const InfoSources& from, InfoText* out) {
@@ -220,10 +210,13 @@ int64_t beyond(size_t wider, size_t narrower) {
 
 void add_memory(const InfoSources& from, InfoText* out) {
   const Settings& settings = settings_of(from);
-  const ClientTotals clients = count_clients(from.executor);
-  const size_t used = memory_used(), resident = process_resident_bytes();
-  const AllocatorStats allocator = read_allocator_stats();
-  add_used_memory(from, clients, used, resident, out);
+  const MemoryReport report =
+      measure_memory(from.executor, {.startup = from.startup_memory,
+                                     .backlog = backlog_bytes(from),
+                                     .aof_buffer = from.persistence.aof_buffer_length});
+  const AllocatorStats& allocator = report.allocator;
+  const size_t used = report.used, resident = report.resident;
+  add_used_memory(report, out);
   out->field("allocator_allocated", allocator.allocated);
   out->field("allocator_active", allocator.active);
   out->field("allocator_resident", allocator.resident);
@@ -241,9 +234,9 @@ void add_memory(const InfoSources& from, InfoText* out) {
   out->field("mem_fragmentation_bytes", beyond(resident, used));
   out->field("mem_not_counted_for_evict", from.executor.eviction().uncounted_bytes());
   out->field("mem_replication_backlog", backlog_bytes(from));
-  out->field("mem_total_replication_buffers", backlog_bytes(from) + clients.replica_bytes);
-  out->field("mem_clients_slaves", clients.replica_bytes);
-  out->field("mem_clients_normal", clients.client_bytes);
+  out->field("mem_total_replication_buffers", backlog_bytes(from) + report.replicas);
+  out->field("mem_clients_slaves", report.replicas);
+  out->field("mem_clients_normal", report.clients);
   out->field("mem_cluster_links", 0);
   out->field("mem_aof_buffer", from.persistence.aof_buffer_length);
   out->field("mem_allocator", memory_allocator_name());
@@ -427,7 +420,34 @@ void add_keyspace(const InfoSources& from, InfoText* out) {
 
 void add_cluster(const InfoSources&, InfoText* out) { out->field("cluster_enabled", 0); }
 
-// There are no modules, and latencies are not recorded.
+// "p50=1.003,p99=12.031" of a command, in microseconds.
+void add_percentiles(const Command& command, const std::vector<double>& percentiles,
+                     InfoText* out) {
+  if (command.stats.latencies != nullptr) {
+    std::string text;
+    for (const double percentile : percentiles) {
+      const double us =
+          static_cast<double>(command.stats.latencies->percentile_ns(percentile)) / 1000;
+      char value[32];
+      std::snprintf(value, sizeof value, "=%.3f", us);
+      text.append(text.empty() ? "p" : ",p").append(format_double(percentile)).append(value);
+    }
+    out->field("latency_percentiles_usec_" + command.name, text);
+  }
+  for (const auto& subcommand : command.subcommands) {
+    add_percentiles(*subcommand, percentiles, out);
+  }
+}
+
+void add_latencystats(const InfoSources& from, InfoText* out) {
+  const Settings& settings = settings_of(from);
+  if (!settings.latency_tracking) return;
+  for (const auto& command : from.executor.commands().commands()) {
+    add_percentiles(*command, settings.latency_tracking_info_percentiles, out);
+  }
+}
+
+// There are no modules.
 void add_nothing(const InfoSources&, InfoText*) {}
 
 struct Section {
@@ -447,7 +467,7 @@ constexpr Section kSections[] = {
     {"modules", "Modules", true, add_nothing},
     {"commandstats", "Commandstats", false, add_commandstats},
     {"errorstats", "Errorstats", true, add_errorstats},
-    {"latencystats", "Latencystats", false, add_nothing},
+    {"latencystats", "Latencystats", false, add_latencystats},
     {"cluster", "Cluster", true, add_cluster},
     {"keyspace", "Keyspace", true, add_keyspace},
 };

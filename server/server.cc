@@ -178,6 +178,7 @@ void Server::expire_keys() {
   expire_timer_ = 0;
   if (!executor_.state().active_expire) return;
   executor_.refresh_time();
+  const LatencyTimer timer(executor_.watch().latency(), world_.clock, "expire-cycle");
   const int64_t deadline_us = world_.clock.monotonic_us() + kExpireStepUs;
   bool more = false;
   for (int i = 0; i < keyspace_.database_count(); ++i) {

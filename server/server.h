@@ -62,6 +62,7 @@ class Server final : public ServerControl {
   void reset_stats() override;
   const std::string& run_id() const override { return run_id_; }
   int64_t started_ms() const override { return started_ms_; }
+  size_t startup_memory() const override { return startup_memory_; }
 
  private:
   void wire_engines();

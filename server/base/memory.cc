@@ -147,6 +147,14 @@ AllocatorStats read_allocator_stats() {
   return {read_size("stats.allocated"), read_size("stats.active"), read_size("stats.resident")};
 }
 
+std::string allocator_report() {
+  std::string text;
+  malloc_stats_print(
+      [](void* to, const char* piece) { static_cast<std::string*>(to)->append(piece); }, &text,
+      nullptr);
+  return text;
+}
+
 void release_unused_memory() {
   char command[64];
   std::snprintf(command, sizeof command, "arena.%u.purge", MALLCTL_ARENAS_ALL);
@@ -176,6 +184,8 @@ AllocatorStats read_allocator_stats() {
   const size_t used = memory_used();
   return {used, used, process_resident_bytes()};
 }
+
+std::string allocator_report() { return "Stats not supported for the current allocator"; }
 
 void release_unused_memory() { malloc_trim(0); }
 void set_allocator_background_thread(bool) {}

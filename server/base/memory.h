@@ -36,6 +36,9 @@ struct AllocatorStats {
 };
 AllocatorStats read_allocator_stats();
 
+// What the allocator says of itself, for people; a sentence when it says nothing.
+std::string allocator_report();
+
 // Gives unused pages back to the system (MEMORY PURGE).
 void release_unused_memory();
 // Lets the allocator return unused pages from a thread of its own.

@@ -32,6 +32,9 @@ void register_all_commands(CommandTable& table) {
   table.add(introspection_commands());
   table.add(debug_commands());
   table.add(server_commands());
+  table.add(slowlog_commands());
+  table.add(latency_commands());
+  table.add(memory_commands());
   table.add(persistence_commands());
   table.add(replication_commands());
   table.add(function_commands());

@@ -38,6 +38,8 @@ class ServerControl {
   // The server's run id (40 hexadecimal digits) and start time.
   virtual const std::string& run_id() const = 0;
   virtual int64_t started_ms() const = 0;
+  // memory_used() once the server was up, before it had data.
+  virtual size_t startup_memory() const = 0;
 };
 
 // Everything a command handler can reach; built once by the composition root, which owns what it

@@ -82,11 +82,11 @@ size_t Client::on_input(std::string_view input) {
           if (outcome == RequestParser::Outcome::kRequest) {
             ahead = executor_->prefetch_bucket(*this, parser_.args());
           }
-          done = handle_request(args_, command);
+          done = handle_request(args_, command, length);
           parsed = done;
           if (!done) parser_.forget();
         } else {
-          done = handle_request(parser_.args(), command);
+          done = handle_request(parser_.args(), command, length);
         }
         if (done) consumed += length;
         break;
@@ -150,30 +150,36 @@ size_t Client::count_input(size_t consumed) {
 }
 
 // False when the request has to wait and be presented again.
-bool Client::handle_request(Args args, Command* found) {
+bool Client::handle_request(Args args, Command* found, size_t request_bytes) {
   const OutputMark before = mark_output();
+  const uint64_t ran_before = executor_->stats().commands_processed;
   const bool done = executor_->execute_in_batch(*this, args, found);
-  if (!blocked_) replied(before);
+  if (blocked_) return done;
+  const size_t reply_bytes = replied(before);
+  CallWatch& watch = executor_->watch();
+  if (watch.is_large(request_bytes, reply_bytes) &&
+      executor_->stats().commands_processed != ran_before) {
+    watch.add_large(*this, *last_command, args, request_bytes, reply_bytes);
+  }
   return done;
 }
 
 Client::OutputMark Client::mark_output() const {
-  return {encoder_ != nullptr ? encoder_->output().size() : 0,
-          executor_->stats().total_error_replies};
+  return {output_size(), executor_->stats().total_error_replies};
 }
 
-// A request has had its reply, if it gets one at all.
-void Client::replied(const OutputMark& before) {
+// A request has had its reply, if it gets one at all. Returns the reply's size.
+size_t Client::replied(const OutputMark& before) {
   const size_t output = mark_output().bytes;
   // Less than before when others were served, and this output sent, while the request ran.
-  if (output > before.bytes) {
-    bytes_out += output - before.bytes;
-    executor_->stats().bytes_out += output - before.bytes;
-  }
+  const size_t reply_bytes = output > before.bytes ? output - before.bytes : 0;
+  bytes_out += reply_bytes;
+  executor_->stats().bytes_out += reply_bytes;
   if (replies_to_skip_ > 0 && --replies_to_skip_ == 0) set_reply_mode(ReplyMode::kOn);
   if (!closing_ && (output > harmless_output_ || soft_limit_since_ms != 0)) {
     executor_->check_output_limit(*this);
   }
+  return reply_bytes;
 }
 
 void Client::end_blocked_request(const OutputMark& before) {
@@ -187,7 +193,7 @@ bool Client::run_again(Args args) {
   blocker_ = nullptr;
   harmless_output_ = executor_->harmless_output(output_class());
   running_again_ = true;
-  handle_request(args, nullptr);
+  handle_request(args, nullptr, request_size(args));
   running_again_ = false;
   if (blocked_) return false;
   go_on();

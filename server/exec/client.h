@@ -76,6 +76,8 @@ class Client final : public LinkHandler {
   // off.
   Reply& reply() { return *reply_; }
   RespEncoder* encoder() { return encoder_.get(); }
+  // Bytes that wait to be sent.
+  size_t output_size() const { return encoder_ != nullptr ? encoder_->output().size() : 0; }
   // 2 or 3.
   void set_protocol(int version);
   int protocol() const { return protocol_; }
@@ -167,14 +169,14 @@ class Client final : public LinkHandler {
  private:
   RequestParser::Outcome parse(std::string_view input);
   bool can_look_ahead(char first, std::string_view rest) const;
-  bool handle_request(Args args, Command* found);
+  bool handle_request(Args args, Command* found, size_t request_bytes);
   // What to compare with once a reply has been written.
   struct OutputMark {
     size_t bytes;
     uint64_t errors;
   };
   OutputMark mark_output() const;
-  void replied(const OutputMark& before);
+  size_t replied(const OutputMark& before);
   void end_blocked_request(const OutputMark& before);
   void go_on();
   void refuse_input();

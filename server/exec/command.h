@@ -10,6 +10,7 @@
 
 #include "server/base/clock.h"
 #include "server/base/result.h"
+#include "server/exec/latency_histogram.h"
 
 namespace tandem {
 
@@ -90,6 +91,8 @@ struct CommandStats {
   uint64_t ticks = 0;  // of tick_count()
   uint64_t rejected = 0;
   uint64_t failed = 0;
+  // How long calls took; null until one was recorded.
+  std::unique_ptr<LatencyHistogram> latencies;
 
   uint64_t microseconds() const { return ticks / ticks_per_us(); }
 };

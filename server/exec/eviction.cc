@@ -106,6 +106,7 @@ int64_t Eviction::step_us() const {
 }
 
 bool Eviction::evict_keys() {
+  const LatencyTimer timer(executor_.watch().latency(), executor_.clock(), "eviction-cycle");
   const int64_t started_us = executor_.clock().monotonic_us(), limit_us = step_us();
   do {
     if (!evict_one()) return false;

@@ -74,6 +74,7 @@ Executor::Executor(Keyspace& keyspace, Config& config, Clock& clock, Services& s
       client_memory_(std::make_unique<ClientMemory>(*this)),
       monitors_(std::make_unique<Monitors>()),
       tracking_(std::make_unique<Tracking>(*this)),
+      watch_(config, clock),
       stale_clock_ticks_(kStaleClockUs * ticks_per_us()) {
   keyspace_.set_observer(this);
   refresh_time();
@@ -199,12 +200,17 @@ void Executor::call(Client& client, Command& command, Args args, Reply& reply) {
   }
 
   last_tick_ = tick_count();
-  command.stats.ticks += last_tick_ - started;
+  const uint64_t ticks = last_tick_ - started;
+  command.stats.ticks += ticks;
   // A blocked command counts once it has been answered.
   if (!client.blocked()) {
     ++command.stats.calls;
     ++stats_.commands_processed;
     if (stats_.total_error_replies != errors_before) ++command.stats.failed;
+    watch_.record(command.stats, ticks);
+    if (watch_.is_slow(ticks) && !state_.loading) {
+      watch_.add_slow(serving_ != nullptr ? *serving_ : client, command, args, ticks);
+    }
   }
   if (call.changes() == 0) return;
   dirty_ += call.changes();
@@ -341,7 +347,13 @@ void Executor::run_transaction(Call& exec_call) {
   std::vector<std::string_view> args;
   for (QueuedCommand& queued : queue) {
     args.assign(queued.args.begin(), queued.args.end());
+    const size_t output = client.output_size();
     call(client, *queued.command, args, exec_call.reply);
+    const size_t request_bytes = request_size(args);
+    const size_t reply_bytes = client.output_size() - std::min(output, client.output_size());
+    if (watch_.is_large(request_bytes, reply_bytes)) {
+      watch_.add_large(client, *queued.command, args, request_bytes, reply_bytes);
+    }
   }
 }
 

@@ -12,6 +12,7 @@
 #include "server/base/clock.h"
 #include "server/base/config.h"
 #include "server/exec/call.h"
+#include "server/exec/call_watch.h"
 #include "server/exec/client.h"
 #include "server/exec/command.h"
 #include "server/exec/effects.h"
@@ -88,6 +89,8 @@ class Executor final : public KeyspaceObserver, public ErrorListener {
   Config& config() { return config_; }
   Clock& clock() { return clock_; }
   Services& services() { return services_; }
+  // What is remembered of the commands that ran, and of what kept others waiting.
+  CallWatch& watch() { return watch_; }
   // Changes to the dataset since the last successful save.
   uint64_t dirty() const { return dirty_; }
   void set_dirty(uint64_t dirty) { dirty_ = dirty; }
@@ -234,6 +237,7 @@ class Executor final : public KeyspaceObserver, public ErrorListener {
   std::unique_ptr<ClientMemory> client_memory_;
   std::unique_ptr<Monitors> monitors_;
   std::unique_ptr<Tracking> tracking_;
+  CallWatch watch_;
   const Call* current_call_ = nullptr;
   RequestLimits request_limits_;
   // Of the request that prefetch_bucket() has seen last.

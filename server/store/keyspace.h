@@ -135,6 +135,7 @@ class Database {
   size_t expire_some(size_t samples, size_t* looked_at);
 
   size_t table_memory() const { return keys_.memory_usage() + volatile_.memory_usage(); }
+  size_t volatile_table_memory() const { return volatile_.memory_usage(); }
   // Starts loading the bucket of a key's hash into the cache, then the entries it may name.
   void prefetch_bucket(uint64_t hash) const { keys_.prefetch(hash); }
   void prefetch_entry(uint64_t hash) const { keys_.prefetch_elements(hash); }

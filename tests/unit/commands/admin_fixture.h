@@ -61,9 +61,9 @@ class AdminFixture : public ::testing::Test, public ServerControl {
     services.keyspace = &keyspace;
     services.executor = &executor;
     services.control = this;
-    for (const auto& rows :
-         {connection_commands(), client_commands(), config_commands(), transaction_commands(),
-          introspection_commands(), debug_commands(), server_commands()}) {
+    for (const auto& rows : {connection_commands(), client_commands(), config_commands(),
+                             transaction_commands(), introspection_commands(), debug_commands(),
+                             server_commands(), slowlog_commands(), latency_commands()}) {
       executor.commands().add(rows);
     }
     client = connect("127.0.0.1:50001");
@@ -103,6 +103,7 @@ class AdminFixture : public ::testing::Test, public ServerControl {
   void reset_stats() override { ++stats_resets; }
   const std::string& run_id() const override { return run_id_; }
   int64_t started_ms() const override { return ManualClock::kStart_us / 1000; }
+  size_t startup_memory() const override { return 0; }
 
   ManualClock clock;
   Config config;
