@@ -81,7 +81,7 @@ void write(RdbEncoder& out, const Value& value, int version) {
 void write_group_commands(CommandWriter& out, std::string_view key, const std::string& name,
                           const StreamGroup& group) {
   out.command({"XGROUP", "CREATE", key, name, StreamIdText(group.last_delivered), "ENTRIESREAD",
-               std::to_string(std::max(group.entries_read, StreamGroup::kUnknown))});
+               std::to_string(group.entries_read)});
   for (const auto& [consumer_name, consumer] : group.consumers()) {
     if (consumer.pending().empty()) {
       out.command({"XGROUP", "CREATECONSUMER", key, name, consumer_name});
@@ -114,10 +114,8 @@ void write_commands(CommandWriter& out, std::string_view key, const Value& value
     command.insert(command.end(), words.begin(), words.end());
     out.command(command);
   }
-  // XADD counts on where XSETID has set the counter to its limit.
-  constexpr uint64_t kMostAdded = INT64_MAX;
   out.command({"XSETID", key, StreamIdText(stream.last_id()), "ENTRIESADDED",
-               std::to_string(std::min(stream.entries_added(), kMostAdded)), "MAXDELETEDID",
+               std::to_string(stream.entries_added()), "MAXDELETEDID",
                StreamIdText(stream.max_deleted_id())});
   stream.for_each_group([&](const std::string& name, const StreamGroup& group) {
     write_group_commands(out, key, name, group);
@@ -210,7 +208,8 @@ class StreamDecoder {
     if (max_deleted > last) return corrupt("an entry beyond its last id was deleted");
     if (added.value() < length.value()) return corrupt("it has had fewer entries than it has");
     stream_->set_max_deleted_id(max_deleted);
-    stream_->set_entries_added(added.value());
+    // Here counters stop at the limit of XSETID.
+    stream_->set_entries_added(std::min(added.value(), StreamValue::kMostEntriesAdded));
     return {};
   }
 
@@ -224,7 +223,7 @@ class StreamDecoder {
     if (has_counters(type_)) {
       const auto read = in_.length("the number of entries read");
       if (!read) return read.error();
-      // A counter that XGROUP SETID has set to the limit goes on to a negative number.
+      // Elsewhere a counter at its limit goes on to a negative number.
       entries_read = std::max(static_cast<int64_t>(read.value()), StreamGroup::kUnknown);
     } else if (const auto found = stream_->added_up_to(last)) {
       entries_read = *found;

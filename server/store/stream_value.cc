@@ -145,7 +145,7 @@ void StreamValue::append(const StreamId& id, Pairs pairs, const StreamLimits& li
   }
   if (tail.at_end()) nodes_.insert(id, stream_node::create(pairs, limits.max_node_bytes));
   if (++length_ == 1) first_id_ = id;
-  ++entries_added_;
+  if (entries_added_ < kMostEntriesAdded) ++entries_added_;
   last_id_ = id;
 }
 
@@ -299,15 +299,14 @@ std::optional<int64_t> StreamValue::lag(const StreamGroup& group) const {
     read = added_up_to(group.last_delivered);
   }
   if (!read) return std::nullopt;
-  // Either count may have been set to anything: the difference wraps around.
-  return static_cast<int64_t>(entries_added_ - static_cast<uint64_t>(*read));
+  return static_cast<int64_t>(entries_added_) - *read;
 }
 
 void StreamValue::advance(StreamGroup* group, const StreamId& id) const {
   if (group->entries_read != StreamGroup::kUnknown && group->last_delivered >= first_id_ &&
       !has_gap_from(group->last_delivered)) {
     // Without a gap there is nothing between what was read and this entry.
-    group->entries_read = static_cast<int64_t>(static_cast<uint64_t>(group->entries_read) + 1);
+    if (group->entries_read < INT64_MAX) ++group->entries_read;
   } else if (entries_added_ != 0) {
     group->entries_read = added_up_to(id).value_or(StreamGroup::kUnknown);
   }

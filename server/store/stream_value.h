@@ -60,7 +60,9 @@ class StreamValue final : public Value {
   const StreamId& last_id() const { return last_id_; }  // the highest ever added, or set by XSETID
   const StreamId& first_id() const { return first_id_; }  // of the first entry; zero when empty
   const StreamId& max_deleted_id() const { return max_deleted_id_; }  // the highest XDEL removed
-  uint64_t entries_added() const { return entries_added_; }           // ever
+  // Ever; it stops at the limit.
+  static constexpr uint64_t kMostEntriesAdded = INT64_MAX;
+  uint64_t entries_added() const { return entries_added_; }
   // The id of the last entry; zero when empty.
   StreamId last_entry_id() const;
   bool contains(const StreamId& id) const;
