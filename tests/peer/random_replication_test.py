@@ -29,7 +29,8 @@ WORDS = ["a", "b", "c", "a hash", "another", "field", "*", "", "\x00\r\n\xff", "
 # Whatever ends a connection, waits, changes who follows whom, or changes the server's own settings.
 LEFT_OUT = {"shutdown", "replicaof", "slaveof", "sync", "psync", "replconf", "failover", "quit", "auth",
             "hello", "reset", "wait", "waitaof", "monitor", "debug", "client", "config", "save",
-            "bgsave", "bgrewriteaof", "keys"}
+            "bgsave", "bgrewriteaof", "keys", "subscribe", "psubscribe", "ssubscribe", "unsubscribe",
+            "punsubscribe", "sunsubscribe"}
 RARELY = {"flushall", "flushdb", "swapdb", "function|flush", "function|delete", "select"}
 KEYS = ["a", "b", "c", "a hash", "another"]
 
