@@ -20,7 +20,7 @@ redis.register_function('%s', function(keys, args)
   return {keys, args}
 end)
 """
-WORDS = ["a", "b", "c", "a hash", "another", "field", "*", "", "\x00\r\n\xff", "x" * 300, "0", "1",
+WORDS = ["a", "b", "c", "a hash", "a stream", "readers", "ada", "another", "field", "*", "", "\x00\r\n\xff", "x" * 300, "0", "1",
          "-1", "2", "3", "100", "9223372036854775807", "-9223372036854775808", "0.5", "nan", "inf",
          "EX", "PX", "EXAT", "PXAT", "KEEPTTL", "PERSIST", "NX", "XX", "GT", "LT", "GET", "MATCH",
          "COUNT", "WITHVALUES", "REPLACE", "ABSTTL", "IDLETIME", "FREQ", "DB", "LEN", "IDX",
@@ -54,6 +54,16 @@ def sensible_command(chance):
         lambda: ["MSET", key(), word(), key(), word()],
         lambda: ["PEXPIRE", key(), str(chance.randrange(-5, 100))],
         lambda: ["INCRBYFLOAT", key(), "0.1"],
+        lambda: ["XADD", "a stream", "*", "field", word()],
+        lambda: ["XADD", "a stream", chance.choice(["MAXLEN", "MINID"]), chance.choice("=~"),
+                 str(chance.randrange(300)), "*", word(), word()],
+        lambda: ["XGROUP", "CREATE", "a stream", "readers", "0", "MKSTREAM"],
+        lambda: ["XREADGROUP", "GROUP", "readers", chance.choice(["ada", "grace"]), "COUNT",
+                 str(chance.randrange(1, 9)), "STREAMS", "a stream", ">"],
+        lambda: ["XREADGROUP", "GROUP", "readers", "ada", "NOACK", "STREAMS", "a stream", ">"],
+        lambda: ["XAUTOCLAIM", "a stream", "readers", "grace", "0", "-", "COUNT",
+                 str(chance.randrange(1, 9))],
+        lambda: ["XTRIM", "a stream", "MAXLEN", "~", str(chance.randrange(300))],
     ])()
 
 
@@ -91,7 +101,10 @@ def random_commands(client, count, chance):
 
 def dataset(client):
     libraries = client.command("FUNCTION", "LIST", "WITHCODE")
-    return client.command("DEBUG", "DIGEST"), sorted((lib[1], lib[7]) for lib in libraries)
+    # The digest leaves out consumer groups.
+    pending = client.command("XPENDING", "a stream", "readers")
+    return (client.command("DEBUG", "DIGEST"), pending,
+            sorted((lib[1], lib[7]) for lib in libraries))
 
 
 def aof_is_same(client):
