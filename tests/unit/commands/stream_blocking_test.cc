@@ -117,5 +117,38 @@ TEST_F(StreamBlockingTest, WatchSeesTheStreamNotItsGroups) {
   EXPECT_EQ(run(reader_, "EXEC"), "*-1|");
 }
 
+// What subscribers of keyspace events hear of each command.
+TEST_F(StreamBlockingTest, Events) {
+  configure("notify-keyspace-events", "Et");
+  run(other_, "PSUBSCRIBE __keyevent@0__:*");
+  const auto events_of = [this](std::string_view words) {
+    run(writer_, words);
+    std::string events;
+    const std::string heard = take_output(other_);
+    const std::string_view mark = "__keyevent@0__:";
+    for (size_t at = heard.find(mark); at != std::string::npos; at = heard.find(mark, at + 1)) {
+      const std::string name =
+          heard.substr(at + mark.size(), heard.find('|', at) - at - mark.size());
+      if (name != "*") events += (events.empty() ? "" : " ") + name;
+    }
+    return events;
+  };
+  EXPECT_EQ(events_of("XADD s 1 f v"), "xadd");
+  EXPECT_EQ(events_of("XADD s MAXLEN 1 2 f v"), "xadd xtrim");
+  EXPECT_EQ(events_of("XADD s MAXLEN 5 3 f v"), "xadd");
+  EXPECT_EQ(events_of("XTRIM s MAXLEN 1"), "xtrim");
+  EXPECT_EQ(events_of("XTRIM s MAXLEN 1"), "");
+  EXPECT_EQ(events_of("XSETID s 9"), "xsetid");
+  EXPECT_EQ(events_of("XGROUP CREATE s g 0"), "xgroup-create");
+  EXPECT_EQ(events_of("XREADGROUP GROUP g ada STREAMS s >"), "xgroup-createconsumer");
+  EXPECT_EQ(events_of("XGROUP CREATECONSUMER s g grace"), "xgroup-createconsumer");
+  EXPECT_EQ(events_of("XCLAIM s g edsger 0 3"), "xgroup-createconsumer");
+  EXPECT_EQ(events_of("XACK s g 3"), "");
+  EXPECT_EQ(events_of("XGROUP DELCONSUMER s g grace"), "xgroup-delconsumer");
+  EXPECT_EQ(events_of("XGROUP SETID s g 0"), "xgroup-setid");
+  EXPECT_EQ(events_of("XDEL s 3"), "xdel");
+  EXPECT_EQ(events_of("XGROUP DESTROY s g"), "xgroup-destroy");
+}
+
 }  // namespace
 }  // namespace tandem
