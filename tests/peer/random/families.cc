@@ -12,6 +12,7 @@ const Catalog& catalog() {
     add_streams(catalog);
     add_lists(catalog);
     add_sort(catalog);
+    add_sets(catalog);
     add_strings(catalog);
     return catalog;
   }();

@@ -12,6 +12,7 @@ void add_sorted_sets(Catalog& catalog);
 void add_streams(Catalog& catalog);
 void add_lists(Catalog& catalog);
 void add_sort(Catalog& catalog);
+void add_sets(Catalog& catalog);
 void add_strings(Catalog& catalog);
 
 }  // namespace tandem::peer
