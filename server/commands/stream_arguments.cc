@@ -137,10 +137,6 @@ void reply_no_group_of_key(Call& call, std::string_view key, std::string_view gr
                    std::string(key) + "'");
 }
 
-bool must_obey(const Call& call) {
-  return call.client.kind == ClientKind::kPrimary || call.executor.state().loading;
-}
-
 StreamConsumer* see_consumer(Call& call, std::string_view key, StreamGroup* group,
                              std::string_view name, bool* created) {
   StreamConsumer* consumer = group->find_consumer(name);

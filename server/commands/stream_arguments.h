@@ -55,10 +55,6 @@ inline int64_t elapsed_ms(int64_t now_ms, int64_t then_ms) {
   return static_cast<int64_t>(static_cast<uint64_t>(now_ms) - static_cast<uint64_t>(then_ms));
 }
 
-// Whether this call applies what another server or an earlier self has decided: a primary's stream,
-// or the AOF.
-bool must_obey(const Call& call);
-
 // Finds a consumer of a group or creates it, and notes that it was seen; *created says which.
 StreamConsumer* see_consumer(Call& call, std::string_view key, StreamGroup* group,
                              std::string_view name, bool* created);
