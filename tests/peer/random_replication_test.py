@@ -30,7 +30,8 @@ WORDS = ["a", "b", "c", "a hash", "a stream", "readers", "ada", "another", "fiel
 LEFT_OUT = {"shutdown", "replicaof", "slaveof", "sync", "psync", "replconf", "failover", "quit", "auth",
             "hello", "reset", "wait", "waitaof", "monitor", "debug", "client", "config", "save",
             "bgsave", "bgrewriteaof", "keys", "subscribe", "psubscribe", "ssubscribe", "unsubscribe",
-            "punsubscribe", "sunsubscribe"}
+            "punsubscribe", "sunsubscribe", "blpop", "brpop", "blmove", "brpoplpush", "blmpop",
+            "bzpopmin", "bzpopmax", "bzmpop"}
 RARELY = {"flushall", "flushdb", "swapdb", "function|flush", "function|delete", "select"}
 KEYS = ["a", "b", "c", "a hash", "another"]
 
