@@ -319,7 +319,8 @@ void Database::adopt(EntryOwner entry, std::string_view new_key) {
     Entry* old = entry.release();
     entry.reset(EntryBuilder::rebuild(old, new_key, old->expires_at_ms()));
   }
-  const std::string_view key = place(nullptr, std::move(entry), hash)->key();
+  // An expired key that only hides may still have the name.
+  const std::string_view key = place(keys_.find(new_key, hash), std::move(entry), hash)->key();
   modified(key);
 }
 

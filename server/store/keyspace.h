@@ -95,8 +95,8 @@ class Database {
   bool erase(std::string_view key);
   EntryOwner detach(std::string_view key);
   void dispose(EntryOwner entry);
-  // Moves an entry to another name or database, where no such key must exist. Expiry and clock go
-  // with it.
+  // Moves an entry to another name or database, where no such live key must exist. Expiry and clock
+  // go with it.
   void adopt(EntryOwner entry, std::string_view new_key);
 
   // Sets or removes (kNoExpiry) the expiry. Returns the entry, which may have moved. modified() is

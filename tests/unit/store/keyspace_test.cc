@@ -469,5 +469,60 @@ TEST(KeyspaceModelTest, AgreesWithTheModelUnderRandomOperations) {
   }
 }
 
+TEST_F(KeyspaceTest, AKeyMayTakeTheNameOfAHiddenOne) {
+  Database& db = keyspace_.database(0);
+  db.set_string_until("gone", "old", kStart + 10);
+  db.set_string("here", "new");
+  keyspace_.set_expiry_policy(ExpiryPolicy::kHide);
+  keyspace_.set_time(kStart + 20);
+  EXPECT_EQ(db.find_for_write("gone"), nullptr);
+  db.adopt(db.detach("here"), "gone");
+  EXPECT_EQ(db.size(), 1u);
+  EXPECT_EQ(db.volatile_size(), 0u);
+  ASSERT_NE(db.peek("gone"), nullptr);
+  EXPECT_EQ(text(db.peek("gone")), "new");
+  EXPECT_TRUE(db.erase("gone"));
+  EXPECT_EQ(db.peek("gone"), nullptr);
+}
+
+TEST_F(KeyspaceTest, TellsOfKeysCreatedAndMissed) {
+  class Observer final : public KeyspaceObserver {
+   public:
+    void key_modified(int, std::string_view) override {}
+    void key_expired(int, std::string_view) override {}
+    void database_replacing(int) override {}
+    void key_created(int, std::string_view key) override { add("created", key); }
+    void key_missed(int, std::string_view key) override { add("missed", key); }
+    void database_cleared(int) override { add("cleared", ""); }
+    std::string take() { return std::exchange(events_, {}); }
+
+   private:
+    void add(std::string_view what, std::string_view key) {
+      events_.append(what).append(" ").append(key).append(";");
+    }
+    std::string events_;
+  } observer;
+  keyspace_.set_observer(&observer);
+  Database& db = keyspace_.database(0);
+  db.set_string("a", "1");
+  db.set_string("a", "2");
+  db.set_integer("n", 1);
+  db.find("a");
+  db.find("none");
+  db.find_untouched("none");
+  db.peek("none");
+  db.find_for_write("none");
+  EXPECT_EQ(observer.take(), "created a;created n;missed none;missed none;");
+  // A value in place of one whose time has come is a new key.
+  db.set_string_until("a", "1", kStart + 10);
+  keyspace_.set_time(kStart + 20);
+  db.set_string("a", "1");
+  db.adopt(db.detach("a"), "b");
+  EXPECT_EQ(observer.take(), "created a;created b;");
+  db.clear();
+  EXPECT_EQ(observer.take(), "cleared ;");
+  keyspace_.set_observer(nullptr);
+}
+
 }  // namespace
 }  // namespace tandem
