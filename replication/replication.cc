@@ -62,6 +62,10 @@ void Replication::wire() {
     }
     return Status();
   });
+  config_.on_change({"import-mode"}, [this] {
+    update_role();
+    return Status();
+  });
   config_.on_change({"min-replicas-to-write", "min-replicas-max-lag"}, [this] {
     update_good_replicas();
     return Status();
@@ -80,8 +84,9 @@ void Replication::update_role() {
   DispatchState& state = executor_.state();
   state.is_replica = !config_.settings().replicaof_host.empty();
   state.primary_link_up = !state.is_replica || primary_->link_up();
-  executor_.keyspace().set_expiry_policy(state.is_replica ? ExpiryPolicy::kHide
-                                                          : ExpiryPolicy::kDelete);
+  const bool others_expire = state.is_replica || config_.settings().import_mode;
+  executor_.keyspace().set_expiry_policy(others_expire ? ExpiryPolicy::kHide
+                                                       : ExpiryPolicy::kDelete);
   set_log_role(state.is_replica ? 'S' : 'M');
 }
 

@@ -79,6 +79,7 @@ const Directive kRows[] = {
      IntegerField{&S::min_replicas_to_write, 0, kMaxInt}},
     {"min-replicas-max-lag", "min-slaves-max-lag",
      IntegerField{&S::min_replicas_max_lag, 0, kMaxInt}},
+    {"import-mode", "", BoolField{&S::import_mode}},
     {"propagation-error-behavior", "", enum_field<&S::propagation_error_behavior>(kErrorBehaviors)},
     {"availability-zone", "", StringField{&S::availability_zone}},
 };

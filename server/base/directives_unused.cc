@@ -122,7 +122,6 @@ const Directive kRows[] = {
 
     // Replication.
     unused_bool("dual-channel-replication-enabled", "no"),
-    unused_bool("import-mode", "no"),
     unused_bool("auto-failover-on-shutdown", "no"),
     unused_memory("replica-full-sync-buffer-limit", "0", 0),
 

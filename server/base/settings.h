@@ -236,6 +236,7 @@ struct Settings {
   int64_t repl_backlog_ttl = 3600;  // seconds
   int64_t min_replicas_to_write = 0;
   int64_t min_replicas_max_lag = 10;  // seconds
+  bool import_mode = false;           // keys leave when the source of the import says so
   PropagationErrorBehavior propagation_error_behavior = PropagationErrorBehavior::kIgnore;
   std::string availability_zone;
 

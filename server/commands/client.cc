@@ -38,6 +38,7 @@ std::string flags_of(const Client& client) {
   if (client.link() != nullptr && client.link()->is_unix()) flags += 'U';
   if (client.no_evict) flags += 'e';
   if (client.no_touch) flags += 'T';
+  if (client.import_source) flags += 'I';
   return flags.empty() ? "N" : flags;
 }
 
@@ -402,6 +403,17 @@ void client_no_touch_command(Call& call) {
   call.reply.ok();
 }
 
+void client_import_source_command(Call& call) {
+  const bool import_mode = call.executor.config().settings().import_mode;
+  if (!import_mode && !equals_ignore_case(call.args[2], "off")) {
+    return call.reply.error("ERR Server is not in import mode");
+  }
+  bool on = false;
+  if (!read_on_off(call, &on)) return;
+  call.client.import_source = on;
+  call.reply.ok();
+}
+
 // What the client can do. A word that is not known is one of the future, and no error.
 void client_capa_command(Call& call) {
   for (std::string_view word : call.args.subspan(2)) {
@@ -416,6 +428,7 @@ void client_help_command(Call& call) {
       {{"CAPA <option> [<option> ...]", "Say what this connection's client can do."},
        {"CACHING (YES|NO)", "Track the keys of the next command, or do not."},
        {"GETREDIR", "Return the number of the connection that is told of changed keys."},
+       {"IMPORT-SOURCE (ON|OFF)", "Make this connection the source of an import."},
        {"GETNAME", "Return the name of this connection."},
        {"ID", "Return the number of this connection."},
        {"INFO", "Describe this connection."},
@@ -592,6 +605,15 @@ constexpr CommandRow kRows[] = {
      .categories = kOpenCategories,
      .summary = "Says what the connection's client can do.",
      .since = "8.0.0",
+     .group = "connection",
+     .complexity = "O(1)"},
+    {.name = "client|import-source",
+     .handler = client_import_source_command,
+     .arity = 3,
+     .flags = kOpenFlags,
+     .categories = kOpenCategories,
+     .summary = "Makes the connection the source of an import, to which no key has expired.",
+     .since = "8.1.0",
      .group = "connection",
      .complexity = "O(1)"},
     {.name = "client|no-touch",

@@ -57,6 +57,7 @@ void reset_command(Call& call) {
   client.name.clear();
   client.no_evict = false;
   client.no_touch = false;
+  client.import_source = false;
   client.user = "default";
   client.authenticated = settings(call).requirepass.empty();
   client.set_protocol(2);

@@ -133,6 +133,7 @@ class Client final : public LinkHandler {
   std::string_view capabilities;  // CLIENT CAPA, as CLIENT LIST shows them
   bool no_evict = false;
   bool no_touch = false;
+  bool import_source = false;  // of the import that import-mode is on for: no key has expired to it
   int64_t created_ms = 0;
   int64_t last_interaction_ms = 0;
   Command* last_command = nullptr;

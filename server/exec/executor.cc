@@ -136,14 +136,27 @@ bool Executor::execute_in_batch(Client& client, Args args, Command* found) {
     queue(client, *command, args);
     return true;
   }
-  keyspace_.set_touching(!client.no_touch || command->name == "touch");
+  run(client, *command, args);
+  return true;
+}
+
+// A request that has passed all checks.
+void Executor::run(Client& client, Command& command, Args args) {
+  keyspace_.set_touching(!client.no_touch || command.name == "touch");
+  // To the source of an import no key has expired: it says itself when they go.
+  const bool imports = client.import_source && config_.settings().import_mode && !state_.is_replica;
+  if (imports) keyspace_.set_expiry_policy(ExpiryPolicy::kIgnore);
   const uint64_t dirty_before = dirty_;
   Client* const outer = std::exchange(serving_, &client);
   effects_.begin_unit();
-  call(client, *command, args, client.reply());
+  call(client, command, args, client.reply());
   effects_.end_unit();
-  if (client.tracking != nullptr || tracking_->flushed()) finish_tracking(client, *command);
+  if (client.tracking != nullptr || tracking_->flushed()) finish_tracking(client, command);
   serving_ = outer;
+  // The command may have ended the import.
+  if (imports && keyspace_.expiry_policy() == ExpiryPolicy::kIgnore) {
+    keyspace_.set_expiry_policy(ExpiryPolicy::kHide);
+  }
   if (client.has_pushes()) client.flush_pushes();
   if (dirty_ != dirty_before) {
     client.last_write_offset = replication_offset();
@@ -152,7 +165,6 @@ bool Executor::execute_in_batch(Client& client, Args args, Command* found) {
   if (!client.blocked()) ++client.commands_processed;
   blocked_->serve();
   if (last_tick_ - batch_started_ticks_ > stale_clock_ticks_) begin_batch();
-  return true;
 }
 
 Command* Executor::prefetch_bucket(const Client& client, Args args) {

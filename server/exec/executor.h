@@ -212,6 +212,7 @@ class Executor final : public KeyspaceObserver, public ErrorListener {
   std::string state_refusal(const Demand& demand) const;
   std::string write_refusal() const;
   bool refuse_attack(Client& client, std::string_view name);
+  void run(Client& client, Command& command, Args args);
   void finish_tracking(Client& client, const Command& command);
   void publish_event(int db, KeyspaceEvent event_class, std::string_view event,
                      std::string_view key);
