@@ -44,7 +44,6 @@ const Directive kRows[] = {
      IntegerField{&S::hash_max_listpack_value, 0, kMax, kMemory}},
     {"list-max-listpack-size", "list-max-ziplist-size",
      IntegerField{&S::list_max_listpack_size, kMinInt, kMaxInt}},
-    {"list-compress-depth", "", IntegerField{&S::list_compress_depth, 0, kMaxInt}},
     {"set-max-intset-entries", "", IntegerField{&S::set_max_intset_entries, 0, kMax}},
     {"set-max-listpack-entries", "", IntegerField{&S::set_max_listpack_entries, 0, kMax}},
     {"set-max-listpack-value", "", IntegerField{&S::set_max_listpack_value, 0, kMax, kMemory}},

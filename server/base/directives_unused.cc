@@ -105,6 +105,7 @@ const Directive kRows[] = {
     unused_text("hash-seed", "", kImmutable | kHidden),
 
     // Memory.
+    unused_integer("list-compress-depth", "0", 0, kMaxInt),
     unused_bool("activedefrag", "no"),
     unused_integer("active-defrag-cycle-min", "1", 1, 99),
     unused_integer("active-defrag-cycle-max", "25", 1, 99),
