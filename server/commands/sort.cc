@@ -16,6 +16,7 @@
 #include "server/store/hash_value.h"
 #include "server/store/list_value.h"
 #include "server/store/set_value.h"
+#include "server/store/sorted_set_value.h"
 
 namespace tandem {
 namespace {
@@ -146,6 +147,23 @@ class Sorting {
     set.for_each([this](const SetValue::Member& member) { add(member); });
   }
 
+  // As for a list: the order is that of the scores.
+  void take_range(const SortedSetValue& set) {
+    const auto [first, count] = limits(set.size());
+    if (count == 0) return;
+    const auto take = [this](std::string_view member, double) { items_.push_back({keep(member)}); };
+    if (options_.descending) {
+      set.for_range_reversed({set.size() - first - count, count}, take);
+    } else {
+      set.for_range({first, count}, take);
+    }
+  }
+  void take_all(const SortedSetValue& set) {
+    items_.reserve(set.size());
+    set.for_range({0, set.size()},
+                  [this](std::string_view member, double) { items_.push_back({keep(member)}); });
+  }
+
   // False when an element, or what it leads to, is not a number and should be.
   bool sort() {
     for (Item& item : items_) {
@@ -260,14 +278,15 @@ void store_sorted(Call& call, const Sorting& sorting, SortOptions& options) {
   call.reply.integer(static_cast<int64_t>(length));
 }
 
-// Takes the elements of a collection, those that LIMIT lets through when they are not sorted
-// afterwards.
-void gather(Call& call, const Value& value, SortOptions* options, Sorting* sorting) {
-  if (value.type() == ValueType::kList) {
-    const auto& list = static_cast<const ListValue&>(value);
-    options->unsorted ? sorting->take_range(list) : sorting->take_all(list);
-    return;
-  }
+// Takes the elements of a collection that has an order: those that LIMIT lets through when they are
+// not sorted afterwards.
+template <typename Ordered>
+void gather_ordered(const Value& value, const SortOptions& options, Sorting* sorting) {
+  const auto& collection = static_cast<const Ordered&>(value);
+  options.unsorted ? sorting->take_range(collection) : sorting->take_all(collection);
+}
+
+void gather_set(Call& call, const Value& value, SortOptions* options, Sorting* sorting) {
   // A set has no order of its own, and what is stored, or seen by a script, must be the same
   // everywhere.
   if (options->unsorted && (options->store || call.client.kind == ClientKind::kInternal)) {
@@ -282,13 +301,23 @@ void gather(Call& call, const Value& value, SortOptions* options, Sorting* sorti
 void sort(Call& call, bool may_store) {
   SortOptions options;
   if (!read_sort_options(call, may_store, &options)) return;
-  const Entry* entry = call.db().find(call.args[1]);
-  if (entry != nullptr && entry->type() != ValueType::kList && entry->type() != ValueType::kSet) {
-    call.wrong_type();
-    return;
-  }
   Sorting sorting(call, options);
-  if (entry != nullptr) gather(call, *entry->value(), &options, &sorting);
+  if (const Entry* entry = call.db().find(call.args[1])) {
+    switch (entry->type()) {
+      case ValueType::kList:
+        gather_ordered<ListValue>(*entry->value(), options, &sorting);
+        break;
+      case ValueType::kSet:
+        gather_set(call, *entry->value(), &options, &sorting);
+        break;
+      case ValueType::kSortedSet:
+        gather_ordered<SortedSetValue>(*entry->value(), options, &sorting);
+        break;
+      default:
+        call.wrong_type();
+        return;
+    }
+  }
   if (!options.unsorted && !sorting.sort()) {
     call.reply.error("ERR One or more scores can't be converted into double");
     return;

@@ -87,6 +87,16 @@ TEST_F(SortTest, Sets) {
       << "what is stored has an order, that of the texts";
 }
 
+TEST_F(SortTest, SortedSets) {
+  run("ZADD", "z", "3", "a", "1", "30", "2", "4", "9", "b");
+  EXPECT_EQ(run("SORT", "z", "BY", "nosort"), "[\"30\", \"4\", \"a\", \"b\"]");
+  EXPECT_EQ(run("SORT", "z", "BY", "nosort", "LIMIT", "1", "2"), "[\"4\", \"a\"]");
+  EXPECT_EQ(run("SORT", "z", "BY", "nosort", "DESC", "LIMIT", "1", "2"), "[\"a\", \"4\"]");
+  EXPECT_EQ(run("SORT", "z", "ALPHA", "LIMIT", "0", "3"), "[\"30\", \"4\", \"a\"]");
+  run("ZREM", "z", "a", "b");
+  EXPECT_EQ(run("SORT", "z"), "[\"4\", \"30\"]");
+}
+
 TEST_F(SortTest, RefusesWhatIsMalformed) {
   run("SET", "s", "x");
   EXPECT_EQ(run("SORT", "s"),
