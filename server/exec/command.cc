@@ -434,6 +434,21 @@ void CommandTable::reset_stats() {
   }
 }
 
+// Where SORT's STORE names a key, the last time if it does so twice; 0: nowhere.
+static size_t find_sort_target(Args args) {
+  size_t target = 0;
+  for (size_t i = 2; i < args.size(); ++i) {
+    if (equals_ignore_case(args[i], "limit")) {
+      i += 2;
+    } else if (equals_ignore_case(args[i], "by") || equals_ignore_case(args[i], "get")) {
+      ++i;
+    } else if (equals_ignore_case(args[i], "store") && i + 1 < args.size()) {
+      target = i + 1;
+    }
+  }
+  return target;
+}
+
 Result<std::vector<KeyPosition>> find_keys(const Command& command, Args args) {
   std::vector<KeyPosition> keys;
   for (const KeySpec& spec : command.key_specs) {
@@ -448,6 +463,11 @@ Result<std::vector<KeyPosition>> find_keys(const Command& command, Args args) {
     for (int64_t i = range.first; i <= range.last; i += range.step) {
       keys.push_back({static_cast<size_t>(i), &spec});
     }
+  }
+  // The one command whose specs do not tell where a key is that it alone can name.
+  if (command.name == "sort") {
+    const size_t target = find_sort_target(args);
+    if (target != 0) keys.push_back({target, &command.key_specs.back()});
   }
   return keys;
 }

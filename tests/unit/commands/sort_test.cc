@@ -97,6 +97,14 @@ TEST_F(SortTest, SortedSets) {
   EXPECT_EQ(run("SORT", "z"), "[\"4\", \"30\"]");
 }
 
+TEST_F(SortTest, ItsTargetIsAKey) {
+  EXPECT_EQ(run("COMMAND", "GETKEYS", "SORT", "a", "BY", "store", "STORE", "x", "STORE", "b"),
+            "[\"a\", \"b\"]");
+  EXPECT_EQ(run("COMMAND", "GETKEYS", "SORT", "a", "LIMIT", "0", "1"), "[\"a\"]");
+  EXPECT_EQ(run("COMMAND", "GETKEYSANDFLAGS", "SORT", "a", "STORE", "b"),
+            "[[\"a\", [RO, ACCESS]], [\"b\", [OW, UPDATE]]]");
+}
+
 TEST_F(SortTest, RefusesWhatIsMalformed) {
   run("SET", "s", "x");
   EXPECT_EQ(run("SORT", "s"),
