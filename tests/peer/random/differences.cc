@@ -66,7 +66,39 @@ bool are_unbalanced(const Words&, const ReplyValue& ours, const ReplyValue& thei
 
 constexpr const char* kUnbalancedReason = "The text says the command's name in another way.";
 
+// Refused for its arguments on our side, while 7.0.15 looks at the key, or at another argument,
+// first.
+bool is_refused_for_its_range(const Words&, const ReplyValue& ours, const ReplyValue& theirs) {
+  const bool bad_range =
+      ours.text == "ERR value is not an integer or out of range" || ours.text == "ERR syntax error";
+  return ours.is_error() && bad_range &&
+         (theirs.is_error() || theirs.type == ReplyValue::Type::kInteger);
+}
+
+// Would change single bytes of a HyperLogLog, or give it a name under which others do.
+bool may_damage_hyperloglog(const Words& words) {
+  static constexpr std::string_view kFirstKey[] = {"SETBIT", "BITFIELD", "APPEND", "SETRANGE",
+                                                   "RENAME", "RENAMENX", "COPY"};
+  const bool first =
+      std::find(std::begin(kFirstKey), std::end(kFirstKey), words[0]) != std::end(kFirstKey);
+  const size_t key = words[0] == "BITOP" ? 2 : first ? 1 : SIZE_MAX;
+  return key < words.size() && words[key].starts_with("p:");
+}
+
+constexpr const char* kRangeReason =
+    "Valkey reads all arguments before it looks at the key, and the unit before the end.";
+
 constexpr Difference kDifferences[] = {
+    {.command = "BITCOUNT", .reason = kRangeReason, .excused = is_refused_for_its_range},
+    {.command = "BITCOUNT",
+     .reason = "Valkey takes a start without an end.",
+     .excused = [](const Words& words, const ReplyValue&,
+                   const ReplyValue& theirs) { return words.size() == 3 && theirs.is_error(); }},
+    {.command = "",
+     .reason = "7.0.15 takes HyperLogLogs whose runs end early or go on too long, and reads past "
+               "the end of a string.",
+     .avoided = may_damage_hyperloglog},
+    {.command = "BITPOS", .reason = kRangeReason, .excused = is_refused_for_its_range},
     {.command = "SCAN", .reason = kCursorReason, .excused = is_odd_cursor},
     {.command = "HSCAN", .reason = kCursorReason, .excused = is_odd_cursor},
     {.command = "SSCAN", .reason = kCursorReason, .excused = is_odd_cursor},

@@ -6,7 +6,9 @@ const Catalog& catalog() {
   static const Catalog all = [] {
     Catalog catalog;
     add_geo(catalog);
+    add_bitmaps(catalog);
     add_hashes(catalog);
+    add_hyperloglogs(catalog);
     add_keys(catalog);
     add_sorted_sets(catalog);
     add_streams(catalog);
