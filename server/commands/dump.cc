@@ -156,6 +156,7 @@ void restore_command(Call& call) {
     call.reply.ok();
     return;
   }
+  if (exists) db.erase(key);  // what is restored is a new key
   Entry* entry = std::visit(StoreValue{db, key}, *value);
   if (*deadline_ms != kNoExpiry) entry = db.set_expiry(entry, *deadline_ms);
   restore_access(call, options, entry);

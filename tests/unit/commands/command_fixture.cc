@@ -86,7 +86,7 @@ void CommandFixture::watch_events() {
     take_events();
     return;
   }
-  configure("notify-keyspace-events", "EA");
+  configure("notify-keyspace-events", event_classes_);
   event_link_ = std::make_unique<ReplyLink>();
   Client* subscriber = executor_.adopt_link(event_link_.get(), ClientKind::kNormal);
   const std::string_view words[] = {"PSUBSCRIBE", "__keyevent@*"};

@@ -48,7 +48,7 @@ class CommandFixture : public ::testing::Test {
     return joined_effects();
   }
   std::string joined_effects();
-  // Runs the request and returns the keyspace events it causes, of the classes of A, as
+  // Runs the request and returns the keyspace events it causes, of event_classes_, as
   // "del k, set other" ("set k@3" in another database than 0).
   template <typename... Words>
   std::string events_of(const Words&... words) {
@@ -83,6 +83,7 @@ class CommandFixture : public ::testing::Test {
   std::unique_ptr<EffectRecorder> recorder_;
   std::unique_ptr<ReplyLink> link_;
   Client* client_ = nullptr;
+  std::string_view event_classes_ = "EA";
   // Subscribed to keyspace events once a test has asked for them.
   std::unique_ptr<ReplyLink> event_link_;
 };

@@ -10,6 +10,7 @@ namespace {
 class CommandEventsTest : public CommandFixture {
  protected:
   void SetUp() override {
+    event_classes_ = "EAnm";
     run("MSET", "s", "text", "n", "1");
     run("HSET", "h", "f", "1", "g", "2");
     run("SET", "v", "text", "EX", "1000");
@@ -40,7 +41,7 @@ TEST_F(CommandEventsTest, Strings) {
   EXPECT_EQ(events_of("INCRBYFLOAT", "n", "1.5"), "incrbyfloat n");
   EXPECT_EQ(events_of("DELIFEQ", "s", "other"), "");
   EXPECT_EQ(events_of("GETDEL", "s"), "del s");
-  EXPECT_EQ(events_of("DELIFEQ", "n", "-0.5"), "del n");
+  EXPECT_EQ(events_of("DELIFEQ", "n", "0.5"), "del n");
 }
 
 TEST_F(CommandEventsTest, GetexTellsOfTheExpiryOnly) {
@@ -57,7 +58,7 @@ TEST_F(CommandEventsTest, Bits) {
   EXPECT_EQ(events_of("BITFIELD", "s", "SET", "u8", "0", "1", "SET", "u8", "8", "1"), "setbit s");
   EXPECT_EQ(events_of("BITFIELD", "s", "SET", "u8", "0", "1", "GET", "u8", "8"), "");
   EXPECT_EQ(events_of("BITOP", "NOT", "n", "s"), "set n");
-  EXPECT_EQ(events_of("BITOP", "AND", "n", "none"), "del n");
+  EXPECT_EQ(events_of("BITOP", "AND", "n", "none"), "keymiss none, del n");
 }
 
 TEST_F(CommandEventsTest, HyperLogLogs) {
@@ -95,21 +96,32 @@ TEST_F(CommandEventsTest, Keys) {
 }
 
 TEST_F(CommandEventsTest, KeysThatComeAndGoElsewhere) {
-  EXPECT_EQ(events_of("RENAME", "s", "t"), "rename_from s, rename_to t");
-  EXPECT_EQ(events_of("COPY", "t", "u"), "copy_to u");
+  EXPECT_EQ(events_of("RENAME", "s", "t"), "new t, rename_from s, rename_to t");
+  EXPECT_EQ(events_of("COPY", "t", "u"), "new u, copy_to u");
   EXPECT_EQ(events_of("COPY", "t", "u"), "");
-  EXPECT_EQ(events_of("COPY", "t", "u", "DB", "2"), "copy_to u@2");
-  EXPECT_EQ(events_of("MOVE", "t", "3"), "move_from t, move_to t@3");
+  EXPECT_EQ(events_of("COPY", "t", "u", "DB", "2"), "new u@2, copy_to u@2");
+  EXPECT_EQ(events_of("MOVE", "t", "3"), "new t@3, move_from t, move_to t@3");
   EXPECT_EQ(events_of("FLUSHDB"), "");
 }
 
 TEST_F(CommandEventsTest, Restore) {
   const std::string payload = dump_value(*keyspace_.database(0).peek("h"));
   EXPECT_EQ(events_of("RESTORE", "h", "0", payload), "");
-  EXPECT_EQ(events_of("RESTORE", "h", "0", payload, "REPLACE"), "restore h");
-  EXPECT_EQ(events_of("RESTORE", "other", "100", payload), "restore other");
+  EXPECT_EQ(events_of("RESTORE", "h", "0", payload, "REPLACE"), "new h, restore h");
+  EXPECT_EQ(events_of("RESTORE", "other", "100", payload), "new other, restore other");
   EXPECT_EQ(events_of("RESTORE", "h", "1", payload, "REPLACE", "ABSTTL"), "del h");
   EXPECT_EQ(events_of("RESTORE", "h", "1", payload, "REPLACE", "ABSTTL"), "");
+}
+
+TEST_F(CommandEventsTest, NewKeysAndMisses) {
+  EXPECT_EQ(events_of("SET", "a", "1"), "new a, set a");
+  EXPECT_EQ(events_of("HSET", "b", "f", "v"), "new b, hset b");
+  EXPECT_EQ(events_of("SETBIT", "c", "0", "1"), "new c, setbit c");
+  EXPECT_EQ(events_of("PFADD", "d", "x"), "new d, pfadd d");
+  EXPECT_EQ(events_of("BITOP", "OR", "e", "s"), "new e, set e");
+  EXPECT_EQ(events_of("GET", "none"), "keymiss none");
+  EXPECT_EQ(events_of("GETBIT", "none", "1"), "keymiss none");
+  EXPECT_EQ(events_of("SETBIT", "none", "1", "0"), "new none, setbit none");
 }
 
 }  // namespace
