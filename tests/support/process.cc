@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -34,6 +35,8 @@ void redirect(int target, const std::string& path, int flags) {
 
 // In the child: becomes the program, or exits with 127.
 [[noreturn]] void become(const std::vector<std::string>& command, const Process::Files& files) {
+  // A test that is killed leaves nothing running.
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
   redirect(STDIN_FILENO, files.stdin_path, O_RDONLY);
   redirect(STDOUT_FILENO, files.stdout_path, O_WRONLY | O_CREAT | O_APPEND);
   if (files.stderr_path.empty()) {
