@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "server/base/strings.h"
 #include "tests/peer/random/differences.h"
 #include "tests/support/reply_text.h"
 
@@ -59,13 +60,32 @@ std::vector<std::string> sorted_texts(std::string_view reply) {
   return texts;
 }
 
+constexpr const char* kEndOfEvents = "end of events";
+
+// What a subscriber has been told since the last time, each message on one line.
+std::vector<std::string> take_events(RespClient* subscriber) {
+  std::vector<std::string> events;
+  while (true) {
+    const ReplyValue message = subscriber->read();
+    // pmessage, the pattern, the channel, the message.
+    if (message.elements.size() != 4) throw std::runtime_error("no message of a pattern");
+    const std::string& channel = message.elements[2].text;
+    if (channel == kEndOfEvents) return events;
+    events.push_back(channel + " " + quote(message.elements[3].text));
+  }
+}
+
 }  // namespace
 
 Comparison::Comparison()
     : tandem_({"--enable-debug-command", "yes"}),
       redis_({"--enable-debug-command", "yes"}, "redis-server"),
       ours_(tandem_.port()),
-      theirs_(redis_.port()) {
+      theirs_(redis_.port()),
+      our_events_(tandem_.connect()),
+      their_events_(redis_.connect()) {
+  our_events_.call("PSUBSCRIBE", "*");
+  their_events_.call("PSUBSCRIBE", "*");
   for (Pipeline* one : {&ours_, &theirs_}) {
     const std::string loaded = one->call({"FUNCTION", "LOAD", "REPLACE", kReplayLibrary});
     if (loaded.find("peer") == std::string::npos) throw std::runtime_error(loaded);
@@ -85,6 +105,7 @@ void Comparison::prepare(const Sequence& sequence) {
     one->call({"RESET"});
     one->call({"HELLO", sequence.resp3 ? "3" : "2"});
     one->call({"FLUSHALL"});
+    one->call({"CONFIG", "SET", "notify-keyspace-events", sequence.events ? "KEA" : ""});
     for (const auto& [directive, value] : sequence.settings) {
       const std::string reply = one->call({"CONFIG", "SET", directive, value});
       if (!reply.starts_with("+OK")) {
@@ -96,6 +117,7 @@ void Comparison::prepare(const Sequence& sequence) {
 
 std::optional<std::string> Comparison::run(const Sequence& sequence) {
   prepare(sequence);
+  (void)compare_events();  // those of the sequence before
   for (size_t begin = 0; begin < sequence.steps.size();) {
     size_t end = begin, bytes = 0;
     std::optional<std::string> difference;
@@ -138,7 +160,24 @@ std::optional<std::string> Comparison::run_batch(const Sequence& sequence, size_
     const auto difference = compare_step(sequence.steps[i], firsts[i - begin]);
     if (difference) return "step " + std::to_string(i) + ": " + *difference;
   }
+  if (!sequence.events) return std::nullopt;
+  if (auto difference = compare_events()) {
+    return "steps " + std::to_string(begin) + " to " + std::to_string(end - 1) + ": " + *difference;
+  }
   return std::nullopt;
+}
+
+std::optional<std::string> Comparison::compare_events() {
+  std::string requests;
+  const size_t replies =
+      encode_step({Step::Kind::kCommand, {{"PUBLISH", kEndOfEvents, ""}}}, &requests);
+  exchange(requests, replies);
+  std::vector<std::string> ours = take_events(&our_events_), theirs = take_events(&their_events_);
+  if (ours == theirs) return std::nullopt;
+  const auto [our, their] = std::mismatch(ours.begin(), ours.end(), theirs.begin(), theirs.end());
+  return "event " + std::to_string(our - ours.begin()) +
+         "\n    tandem: " + (our == ours.end() ? "none" : *our) +
+         "\n    redis:  " + (their == theirs.end() ? "none" : *their);
 }
 
 std::optional<std::string> Comparison::compare_step(const Step& step, size_t first) {

@@ -24,6 +24,7 @@ class Comparison {
   void exchange(const std::string& requests, size_t replies);
   void prepare(const Sequence& sequence);
   std::optional<std::string> run_batch(const Sequence& sequence, size_t begin, size_t end);
+  std::optional<std::string> compare_events();
   std::optional<std::string> reload();
   std::optional<std::string> restore(const Step& step);
   std::optional<std::string> compare_step(const Step& step, size_t first);
@@ -35,6 +36,9 @@ class Comparison {
   ServerProcess redis_;
   Pipeline ours_;
   Pipeline theirs_;
+  // Subscribed to everything.
+  RespClient our_events_;
+  RespClient their_events_;
 };
 
 }  // namespace tandem::peer

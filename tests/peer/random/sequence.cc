@@ -151,7 +151,7 @@ Sequence make_sequence(uint64_t seed, size_t commands, const std::vector<std::st
   const std::vector<bool> wanted = choose_families(generator, families);
   generator.use_pools(pools_of(wanted));
   const Chooser chooser(catalog(), wanted);
-  Sequence sequence{.seed = seed, .resp3 = seed % 2 == 1};
+  Sequence sequence{.seed = seed, .resp3 = seed % 2 == 1, .events = seed % 4 < 2};
   for (const Catalog::Setting& setting : catalog().settings()) {
     sequence.settings.emplace_back(setting.directive,
                                    setting.values[generator.below(setting.values.size())]);

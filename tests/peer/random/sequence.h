@@ -25,6 +25,7 @@ struct Step {
 struct Sequence {
   uint64_t seed = 0;
   bool resp3 = false;
+  bool events = false;                                        // keyspace events are compared too
   std::vector<std::pair<std::string, std::string>> settings;  // directives on both servers
   std::vector<Step> steps;
 
