@@ -181,6 +181,33 @@ shutdown abort
 shutdown abort now
 time x
 info nosuch
+
+slowlog len
+slowlog get
+slowlog get -1
+slowlog get -2
+slowlog get x
+slowlog get 1 2
+slowlog reset
+slowlog nosuch
+slowlog
+latency latest
+latency history nosuch
+latency graph nosuch
+latency reset
+latency reset nosuch
+latency histogram nosuch
+latency history
+latency nosuch
+memory usage nosuch
+memory usage nosuch samples 0
+memory usage nosuch samples
+memory usage nosuch samples x
+memory usage nosuch samples -1
+memory usage nosuch 5
+memory usage
+memory purge
+memory nosuch
 """
 
 
@@ -255,6 +282,22 @@ class Comparison:
             self.check("INFO %s" % section, [name for name in ours if name in both],
                        [name for name in theirs if name in both])
 
+    def compare_memory_stats(self):
+        """The fields that both have come in the same order and are of the same kinds."""
+        for protocol in (2, 3):
+            connections = self.connect(protocol)
+            for connection in connections:
+                connection.command("SET", "key", "value", "EX", "1000")
+            replies = [connection.command("MEMORY", "STATS") for connection in connections]
+            ours, theirs = [
+                dict(reply) if protocol == 3 else dict(zip(reply[::2], reply[1::2])) for reply in
+                replies]
+            both = set(ours) & set(theirs)
+            self.check("RESP%d MEMORY STATS" % protocol,
+                       [(name, type(ours[name]).__name__) for name in ours if name in both],
+                       [(name, type(theirs[name]).__name__) for name in theirs if name in both])
+            self.check("MEMORY STATS leaves out", set(theirs) - set(ours), set())
+
     def compare_client_lines(self):
         lines = [connection.command("CLIENT", "INFO").decode() for connection in self.connect(2)]
         ours, theirs = [[word.split("=")[0] for word in line.split()] for line in lines]
@@ -293,6 +336,7 @@ def main():
             comparison.compare_groups(protocol)
         comparison.compare_digests()
         comparison.compare_info_fields()
+        comparison.compare_memory_stats()
         comparison.compare_client_lines()
         comparison.compare_replies_off()
         comparison.compare_hello()
