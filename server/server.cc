@@ -176,7 +176,7 @@ TrafficTotals Server::traffic_totals() const {
 
 void Server::expire_keys() {
   expire_timer_ = 0;
-  if (!executor_.state().active_expire) return;
+  if (!executor_.state().active_expire || executor_.paused()) return;
   executor_.refresh_time();
   const LatencyTimer timer(executor_.watch().latency(), world_.clock, "expire-cycle");
   const int64_t deadline_us = world_.clock.monotonic_us() + kExpireStepUs;

@@ -120,9 +120,8 @@ void Executor::check_output_limit(Client& client) {
 }
 
 bool Executor::must_wait_for_pause(const Client& client, const Command& command) const {
-  if (state_.paused_until_ms == 0 || client.kind != ClientKind::kNormal) return false;
+  if (client.kind != ClientKind::kNormal || !paused()) return false;
   if (client.keeps_off_keys()) return false;
-  if (clock_.monotonic_ms() >= state_.paused_until_ms) return false;
   // Who paused must be able to end it; Valkey lets these wait with all else.
   if (command.name == "client|unpause" || command.name == "client|pause") return false;
   if (!state_.pause_writes_only) return true;

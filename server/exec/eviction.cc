@@ -65,7 +65,7 @@ bool Eviction::may_evict() const {
   if (state.loading || executor_.call_depth() > 0 || executor_.effects().suspended()) return false;
   if (state.is_replica && executor_.config().settings().replica_ignore_maxmemory) return false;
   // While clients are paused the dataset stands still.
-  return state.paused_until_ms == 0 || executor_.clock().monotonic_ms() >= state.paused_until_ms;
+  return !executor_.paused();
 }
 
 bool Eviction::over_limit() const {

@@ -186,6 +186,10 @@ class Executor final : public KeyspaceObserver, public ErrorListener {
   // Counts an error reply in errorstats; encoders report theirs, other sinks' owners call it.
   void on_error_reply(std::string_view text) override;
 
+  // Whether CLIENT PAUSE is in force; no key is evicted or found expired by itself meanwhile.
+  bool paused() const {
+    return state_.paused_until_ms != 0 && clock_.monotonic_ms() < state_.paused_until_ms;
+  }
   // Requests that were held back by CLIENT PAUSE are looked at again.
   void resume_paused_clients();
 
