@@ -145,11 +145,12 @@ struct Settings {
   int64_t lfu_decay_time = 1;  // minutes
   int64_t active_expire_effort = 1;
   bool activerehashing = true;
-  bool lazyfree_lazy_eviction = false;
-  bool lazyfree_lazy_expire = false;
-  bool lazyfree_lazy_server_del = false;
-  bool lazyfree_lazy_user_del = false;
-  bool lazyfree_lazy_user_flush = false;
+  // Large values are always freed in the background; these only tell what an effect may say.
+  bool lazyfree_lazy_eviction = true;
+  bool lazyfree_lazy_expire = true;
+  bool lazyfree_lazy_server_del = true;
+  bool lazyfree_lazy_user_del = true;
+  bool lazyfree_lazy_user_flush = true;
   bool jemalloc_bg_thread = true;
   int64_t hash_max_listpack_entries = 512;
   int64_t hash_max_listpack_value = 64;

@@ -129,6 +129,7 @@ TEST_F(SetCommandsTest, PopTravelsAsWhatItRemoved) {
   EXPECT_EQ(run("SPOP", "s", "1", "2"), "(error) ERR syntax error");
   EXPECT_EQ(joined_effects(), "");
 
+  configure("lazyfree-lazy-server-del", "no");
   add("s", 0, 3);
   EXPECT_EQ(run("SPOP", "s", "0"), "[]");
   EXPECT_EQ(run_sorted("SPOP", "s", "9"), "0 1 2");
