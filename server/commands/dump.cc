@@ -125,7 +125,7 @@ void restore_access(Call& call, const RestoreOptions& options, Entry* entry) {
 }  // namespace
 
 void dump_command(Call& call) {
-  const Entry* entry = call.db().find_untouched(call.args[1]);
+  const Entry* entry = call.db().find(call.args[1]);
   if (entry == nullptr) {
     call.reply.null();
   } else {
