@@ -10,12 +10,12 @@ namespace tandem {
 namespace {
 
 template <typename Write>
-std::string make_payload(Write&& write) {
+std::string make_payload(int version, Write&& write) {
   std::string payload;
   StringSink sink(&payload);
   RdbEncoder out(&sink, /*compress=*/true);
   write(out);
-  out.little_endian(rdb::kVersion, 2);
+  out.little_endian(static_cast<uint64_t>(version), 2);
   out.little_endian(out.checksum(), rdb::kChecksumBytes);
   (void)out.flush();  // memory does not refuse
   return payload;
@@ -35,14 +35,15 @@ bool readable_version(uint64_t version) {
 }  // namespace
 
 std::string dump_value(const Entry& entry) {
-  return make_payload([&](RdbEncoder& out) {
-    out.byte(rdb_type_of(entry, rdb::kVersion));
-    write_rdb_value(out, entry, rdb::kVersion);
+  const int version = version_for(entry);
+  return make_payload(version, [&](RdbEncoder& out) {
+    out.byte(rdb_type_of(entry, version));
+    write_rdb_value(out, entry, version);
   });
 }
 
 std::string dump_libraries(const std::vector<std::string>& sources) {
-  return make_payload([&](RdbEncoder& out) {
+  return make_payload(rdb::kVersion, [&](RdbEncoder& out) {
     for (const std::string& source : sources) {
       out.byte(rdb::kFunction);
       out.string(source);

@@ -143,7 +143,8 @@ SnapshotSource Persistence::snapshot_source() {
 }
 
 SnapshotOptions Persistence::snapshot_options() const {
-  return {.compress = config_.settings().rdbcompression,
+  return {.version = version_for(executor_.keyspace()),
+          .compress = config_.settings().rdbcompression,
           .checksum = config_.settings().rdbchecksum};
 }
 

@@ -20,6 +20,9 @@ inline constexpr int kOldestVersion = 1;
 inline constexpr int kFirstForeignVersion = 12;
 inline constexpr int kFirstValkeyVersion = 80;
 inline constexpr int kNewestVersion = 80;
+// The first one with fields that expire; written only where there are any, since no server before
+// Valkey 9 reads it.
+inline constexpr int kVersionWithFieldExpiry = 80;
 
 inline constexpr size_t kHeaderBytes = 9;
 inline constexpr size_t kChecksumBytes = 8;

@@ -13,7 +13,8 @@ namespace {
 
 void write_header(RdbEncoder& out, int version) {
   std::array<char, rdb::kHeaderBytes + 1> header;
-  std::snprintf(header.data(), header.size(), "REDIS%04d", version);
+  const char* form = version < rdb::kFirstValkeyVersion ? "REDIS%04d" : "VALKEY%03d";
+  std::snprintf(header.data(), header.size(), form, version);
   out.raw({header.data(), rdb::kHeaderBytes});
 }
 
@@ -83,6 +84,16 @@ void write_databases(RdbEncoder& out, const SnapshotSource& source, int version)
 }
 
 }  // namespace
+
+int version_for(const Entry& entry) {
+  const bool expires_in_parts =
+      entry.type() == ValueType::kHash && entry.value()->next_expiry_ms() != Value::kNever;
+  return expires_in_parts ? rdb::kVersionWithFieldExpiry : rdb::kVersion;
+}
+
+int version_for(const Keyspace& keyspace) {
+  return keyspace.has_expiring_fields() ? rdb::kVersionWithFieldExpiry : rdb::kVersion;
+}
 
 uint8_t rdb_type_of(const Entry& entry, int version) {
   if (entry.type() == ValueType::kString) return rdb::kString;

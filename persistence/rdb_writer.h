@@ -37,7 +37,7 @@ struct SnapshotSource {
 };
 
 struct SnapshotOptions {
-  int version = rdb::kVersion;  // 10 or 11
+  int version = rdb::kVersion;  // 10, 11 or 80; before 80 fields lose their expiry
   bool compress = true;         // rdbcompression
   bool checksum = true;         // rdbchecksum; without it the checksum is written as 0
 };
@@ -45,6 +45,10 @@ struct SnapshotOptions {
 // Writes a whole RDB file to `sink` and finishes it. An expired key is written with its expiry:
 // whoever loads it decides.
 Status write_snapshot(ByteSink* sink, const SnapshotSource& source, const SnapshotOptions& options);
+
+// The oldest version, but not older than rdb::kVersion, that holds all there is.
+int version_for(const Entry& entry);
+int version_for(const Keyspace& keyspace);
 
 // One value: the type byte, and the value that follows the key. `version` chooses between
 // encodings that exist since different versions.

@@ -40,7 +40,7 @@ constexpr TypeRow kTypes[] = {
     {"stream", &kStreamCodec},
     {"set (listpack)", &kSetCodec},
     {"stream", &kStreamCodec},
-    {"hash with field expiry"},
+    {"hash with field expiry", &kHashCodec},
 };
 static_assert(std::size(kTypes) == rdb::kLastType + 1);
 

@@ -65,7 +65,8 @@ int report(const Status& status) {
 bool same_snapshot(const Replica& a, const Replica& b) {
   return a.handshake.exclude_keys == b.handshake.exclude_keys &&
          a.handshake.exclude_functions == b.handshake.exclude_functions &&
-         a.handshake.version_given == b.handshake.version_given;
+         a.handshake.version_given == b.handshake.version_given &&
+         a.handshake.reads_field_expiry == b.handshake.reads_field_expiry;
 }
 
 }  // namespace
@@ -213,7 +214,11 @@ Status FullSync::start_child(Transfer* transfer, const Replica& kind) {
   if (kind.handshake.exclude_keys) source.keyspace = nullptr;
   if (kind.handshake.exclude_functions) source.libraries.clear();
   SnapshotOptions options = parts_.persistence.snapshot_options();
-  if (!kind.handshake.version_given) options.version = kOldVersion;
+  if (!kind.handshake.version_given) {
+    options.version = kOldVersion;
+  } else if (!kind.handshake.reads_field_expiry) {
+    options.version = rdb::kVersion;
+  }
   return transfer->diskless ? fork_into_pipe(transfer, std::move(source), options)
                             : fork_into_file(transfer, std::move(source), options);
 }

@@ -10,9 +10,10 @@ struct ReplicaHandshake {
   std::string ip_address;  // empty: the address it connects from
   bool capa_eof = false;
   bool capa_psync2 = false;
-  bool version_given = false;  // without one it is a Redis 7.0, which reads RDB version 10
-  bool rdb_only = false;       // a snapshot and no stream
-  bool exclude_keys = false;   // rdb-filter-only
+  bool version_given = false;       // without one it is a Redis 7.0, which reads RDB version 10
+  bool reads_field_expiry = false;  // a version from 9 on, which reads RDB version 80
+  bool rdb_only = false;            // a snapshot and no stream
+  bool exclude_keys = false;        // rdb-filter-only
   bool exclude_functions = false;
 
   bool filtered() const { return exclude_keys || exclude_functions; }

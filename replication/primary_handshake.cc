@@ -13,7 +13,8 @@ namespace {
 constexpr size_t kIdLength = 40;
 // What a replica says it is. A primary chooses the snapshot's format by it: this one reads all that
 // Valkey 7.2 to 8 write.
-constexpr std::string_view kAnnouncedVersion = "7.2.4";
+// What a Valkey primary takes for a server that reads RDB version 80.
+constexpr std::string_view kAnnouncedVersion = "9.0.0";
 constexpr std::string_view kAuth = "AUTH";
 
 }  // namespace

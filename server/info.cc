@@ -309,6 +309,7 @@ void add_stats(const InfoSources& from, InfoText* out) {
   out->field("sync_partial_ok", replication.stats.sync_partial_ok);
   out->field("sync_partial_err", replication.stats.sync_partial_err);
   out->field("expired_keys", keys.expired);
+  out->field("expired_fields", keys.expired_fields);
   out->field("evicted_keys", stats.evicted_keys);
   out->field("evicted_clients", stats.evicted_clients);
   out->field("total_eviction_exceeded_time", from.executor.eviction().total_exceeded_ms());

@@ -18,6 +18,7 @@ namespace {
 // One expiry step on the loop stays below this, so that no request waits longer for it.
 constexpr int64_t kExpireStepUs = 1000;
 constexpr size_t kExpireSamples = 20;
+constexpr size_t kExpireFields = 64;
 // Above this share of expired keys among those looked at, another step follows soon.
 constexpr size_t kExpireMoreOneIn = 10;
 
@@ -187,6 +188,11 @@ void Server::expire_keys() {
       size_t looked_at = 0;
       const size_t expired = keyspace_.database(i).expire_some(kExpireSamples, &looked_at);
       again = expired * kExpireMoreOneIn > looked_at;
+    }
+    more |= again;
+    again = true;
+    while (again && world_.clock.monotonic_us() < deadline_us) {
+      again = keyspace_.database(i).expire_fields(kExpireFields) == kExpireFields;
     }
     more |= again;
   }

@@ -52,10 +52,11 @@ class Digest {
 };
 
 void add_hash(const HashValue& hash, Digest* digest) {
-  hash.for_each([digest](std::string_view field, std::string_view value) {
+  hash.for_each([&hash, digest](std::string_view field, std::string_view value) {
     Digest pair;
     pair.add_ordered(field);
     pair.add_ordered(value);
+    if (hash.expires_at_ms(field) != Value::kNever) pair.add_unordered("!!hexpire!!");
     digest->add_unordered(pair.view());
   });
 }

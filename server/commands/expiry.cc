@@ -1,57 +1,13 @@
 #include <string>
 
 #include "server/base/numbers.h"
-#include "server/base/strings.h"
 #include "server/commands/arguments.h"
+#include "server/commands/expire_conditions.h"
 #include "server/commands/families.h"
 #include "server/exec/call.h"
 
 namespace tandem {
 namespace {
-
-// The options of EXPIRE and its relatives.
-struct ExpireConditions {
-  bool if_none = false;     // NX
-  bool if_some = false;     // XX
-  bool if_later = false;    // GT: a key without an expiry lives longer than any
-  bool if_earlier = false;  // LT
-
-  bool hold(int64_t current_ms, int64_t deadline_ms) const {
-    const bool has_expiry = current_ms != kNoExpiry;
-    if (if_none && has_expiry) return false;
-    if (if_some && !has_expiry) return false;
-    if (if_later && (!has_expiry || deadline_ms <= current_ms)) return false;
-    if (if_earlier && has_expiry && deadline_ms >= current_ms) return false;
-    return true;
-  }
-};
-
-bool read_conditions(Call& call, ExpireConditions* conditions) {
-  for (const std::string_view option : call.args.subspan(3)) {
-    if (equals_ignore_case(option, "nx")) {
-      conditions->if_none = true;
-    } else if (equals_ignore_case(option, "xx")) {
-      conditions->if_some = true;
-    } else if (equals_ignore_case(option, "gt")) {
-      conditions->if_later = true;
-    } else if (equals_ignore_case(option, "lt")) {
-      conditions->if_earlier = true;
-    } else {
-      call.reply.error("ERR Unsupported option " + std::string(option));
-      return false;
-    }
-  }
-  if (conditions->if_none &&
-      (conditions->if_some || conditions->if_later || conditions->if_earlier)) {
-    call.reply.error("ERR NX and XX, GT or LT options at the same time are not compatible");
-    return false;
-  }
-  if (conditions->if_later && conditions->if_earlier) {
-    call.reply.error("ERR GT and LT options at the same time are not compatible");
-    return false;
-  }
-  return true;
-}
 
 // As EXPIRE takes it: of either sign, since a time in the past deletes the key.
 std::optional<int64_t> read_expire_deadline(Call& call, TimeUnit unit, bool absolute) {
@@ -68,7 +24,7 @@ std::optional<int64_t> read_expire_deadline(Call& call, TimeUnit unit, bool abso
 
 void expire(Call& call, TimeUnit unit, bool absolute) {
   ExpireConditions conditions;
-  if (!read_conditions(call, &conditions)) return;
+  if (!read_conditions(call, call.args.subspan(3), &conditions)) return;
   const auto deadline_ms = read_expire_deadline(call, unit, absolute);
   if (!deadline_ms) return;
   const std::string_view key = call.args[1];

@@ -11,6 +11,7 @@ std::span<const CommandRow> string_commands();
 std::span<const CommandRow> bitmap_commands();
 std::span<const CommandRow> hyperloglog_commands();
 std::span<const CommandRow> hash_commands();
+std::span<const CommandRow> hash_expiry_commands();
 std::span<const CommandRow> set_commands();
 std::span<const CommandRow> stream_commands();
 std::span<const CommandRow> stream_group_commands();

@@ -8,34 +8,12 @@
 #include "server/base/strings.h"
 #include "server/commands/arguments.h"
 #include "server/commands/families.h"
+#include "server/commands/hash_access.h"
 #include "server/exec/call.h"
 #include "server/store/hash_value.h"
 
 namespace tandem {
 namespace {
-
-HashValue* hash_of(const Entry* entry) { return static_cast<HashValue*>(entry->value()); }
-
-// The hash at args[1], null for a missing key. Empty when it is of another type: WRONGTYPE has been
-// replied.
-std::optional<const HashValue*> find_hash(Call& call) {
-  const Entry* entry = call.db().find(call.args[1]);
-  if (entry == nullptr) return nullptr;
-  if (!check_type(call, entry, ValueType::kHash)) return std::nullopt;
-  return hash_of(entry);
-}
-
-// As find_hash(), for changing it.
-std::optional<HashValue*> find_hash_for_write(Call& call) {
-  const Entry* entry = call.db().find_for_write(call.args[1]);
-  if (entry == nullptr) return nullptr;
-  if (!check_type(call, entry, ValueType::kHash)) return std::nullopt;
-  return hash_of(entry);
-}
-
-HashValue* create_hash(Call& call) {
-  return hash_of(call.db().set_value(call.args[1], std::make_unique<HashValue>()));
-}
 
 // Sets all pairs from args[2] on and returns how many fields are new; nothing when the key holds
 // another type.
@@ -46,12 +24,14 @@ std::optional<size_t> set_fields(Call& call) {
   const Args pairs = call.args.subspan(2);
   const HashLimits limits = hash_limits(call);
   if (pairs.size() > 2) hash->prepare(pairs, limits);
+  Overwritten overwritten;
   size_t added = 0;
   for (size_t i = 0; i < pairs.size(); i += 2) {
-    if (hash->set(pairs[i], pairs[i + 1], limits)) ++added;
+    if (set_field(call, hash, pairs[i], pairs[i + 1], limits, &overwritten)) ++added;
   }
   call.db().modified(call.args[1]);
   call.changed(pairs.size() / 2);
+  note_overwritten(call, overwritten);
   call.notify(kEventHash, "hset", call.args[1]);
   return added;
 }
@@ -75,42 +55,39 @@ void hmset_command(Call& call) {
 void hsetnx_command(Call& call) {
   const auto found = find_hash_for_write(call);
   if (!found) return;
-  if (*found != nullptr && (*found)->contains(call.args[2])) {
+  if (*found != nullptr && (*found)->contains(call.args[2], field_time(call))) {
     call.reply.integer(0);
     return;
   }
   HashValue* hash = *found != nullptr ? *found : create_hash(call);
-  hash->set(call.args[2], call.args[3], hash_limits(call));
+  // To whoever applies this, an expired field may still be there.
+  const bool expiring = hash->has_expiring_fields();
+  Overwritten overwritten;
+  set_field(call, hash, call.args[2], call.args[3], hash_limits(call), &overwritten);
   call.db().modified(call.args[1]);
   call.changed();
+  if (expiring) call.emit({"HSET", call.args[1], call.args[2], call.args[3]});
+  note_overwritten(call, overwritten);
   call.notify(kEventHash, "hset", call.args[1]);
   call.reply.integer(1);
 }
 
-void reply_field(Reply& reply, const HashValue* hash, std::string_view field) {
-  HashValue::Scratch scratch;
-  const auto value = hash != nullptr ? hash->get(field, scratch) : std::nullopt;
-  if (value) {
-    reply.bulk(*value);
-  } else {
-    reply.null();
-  }
-}
-
 void hget_command(Call& call) {
-  if (const auto hash = find_hash(call)) reply_field(call.reply, *hash, call.args[2]);
+  if (const auto hash = find_hash(call)) reply_field(call, *hash, call.args[2]);
 }
 
 void hmget_command(Call& call) {
   const auto hash = find_hash(call);
   if (!hash) return;
   call.reply.array(call.args.size() - 2);
-  for (const std::string_view field : call.args.subspan(2)) reply_field(call.reply, *hash, field);
+  for (const std::string_view field : call.args.subspan(2)) reply_field(call, *hash, field);
 }
 
 void hexists_command(Call& call) {
   const auto hash = find_hash(call);
-  if (hash) call.reply.integer(*hash != nullptr && (*hash)->contains(call.args[2]) ? 1 : 0);
+  if (!hash) return;
+  const bool there = *hash != nullptr && (*hash)->contains(call.args[2], field_time(call));
+  call.reply.integer(there ? 1 : 0);
 }
 
 void hlen_command(Call& call) {
@@ -121,7 +98,8 @@ void hlen_command(Call& call) {
 void hstrlen_command(Call& call) {
   const auto hash = find_hash(call);
   if (!hash) return;
-  const size_t length = *hash != nullptr ? (*hash)->value_length(call.args[2]) : 0;
+  const size_t length =
+      *hash != nullptr ? (*hash)->value_length(call.args[2], field_time(call)) : 0;
   call.reply.integer(static_cast<int64_t>(length));
 }
 
@@ -132,31 +110,41 @@ void hdel_command(Call& call) {
   size_t deleted = 0;
   if (hash != nullptr) {
     for (const std::string_view field : call.args.subspan(2)) {
-      if (!hash->erase(field)) continue;
+      // One whose time has come is not there, but is left to be removed with its own event.
+      if (hash->expires_at_ms(field) <= field_time(call) || !hash->erase(field)) continue;
       ++deleted;
       if (hash->size() == 0) break;
     }
   }
   if (deleted > 0) {
-    const std::string_view key = call.args[1];
-    const bool emptied = hash->size() == 0;
-    if (emptied) {
-      call.db().erase(key);
-    } else {
-      call.db().modified(key);
-    }
     call.changed(deleted);
-    call.notify(kEventHash, "hdel", key);
-    if (emptied) call.notify(kEventGeneric, "del", key);
+    fields_removed(call, *hash, "hdel");
   }
   call.reply.integer(static_cast<int64_t>(deleted));
 }
 
-// Writes the new value of the field at args[2] of a found or missing hash.
-void store_field(Call& call, HashValue* hash, std::string_view value) {
+// Writes the sum that the field at args[2] of a found or missing hash now has.
+void store_sum(Call& call, HashValue* hash, std::string_view sum, bool always_by_value,
+               std::string_view event) {
   if (hash == nullptr) hash = create_hash(call);
-  hash->set(call.args[2], value, hash_limits(call));
-  call.db().modified(call.args[1]);
+  const std::string_view key = call.args[1], field = call.args[2];
+  const bool expiring = hash->has_expiring_fields();
+  Overwritten overwritten;
+  set_field(call, hash, field, sum, hash_limits(call), &overwritten, /*keep_expiry=*/true);
+  call.db().modified(key);
+  call.changed();
+  // By value when whoever applies this could come to another sum, because an expired field is still
+  // there.
+  const int64_t expires_at_ms = hash->expires_at_ms(field);
+  if (expires_at_ms != Value::kNever) {
+    char digits[kMaxInt64Digits];
+    call.emit({"HSETEX", key, "PXAT", format_int64(expires_at_ms, std::span(digits)), "FIELDS", "1",
+               field, sum});
+  } else if (expiring || always_by_value) {
+    call.emit({"HSET", key, field, sum});
+  }
+  note_overwritten(call, overwritten);
+  call.notify(kEventHash, event, key);
 }
 
 void hincrby_command(Call& call) {
@@ -166,7 +154,8 @@ void hincrby_command(Call& call) {
   if (!hash) return;
   int64_t number = 0;
   HashValue::Scratch scratch;
-  if (const auto value = *hash != nullptr ? (*hash)->get(call.args[2], scratch) : std::nullopt) {
+  if (const auto value =
+          *hash != nullptr ? (*hash)->get(call.args[2], scratch, field_time(call)) : std::nullopt) {
     const auto current = parse_int64(*value);
     if (!current) {
       call.reply.error("ERR hash value is not an integer");
@@ -179,9 +168,7 @@ void hincrby_command(Call& call) {
     return;
   }
   char digits[kMaxInt64Digits];
-  store_field(call, *hash, format_int64(number, std::span(digits)));
-  call.changed();
-  call.notify(kEventHash, "hincrby", call.args[1]);
+  store_sum(call, *hash, format_int64(number, std::span(digits)), false, "hincrby");
   call.reply.integer(number);
 }
 
@@ -196,7 +183,8 @@ void hincrbyfloat_command(Call& call) {
   if (!hash) return;
   long double number = 0;
   HashValue::Scratch scratch;
-  if (const auto value = *hash != nullptr ? (*hash)->get(call.args[2], scratch) : std::nullopt) {
+  if (const auto value =
+          *hash != nullptr ? (*hash)->get(call.args[2], scratch, field_time(call)) : std::nullopt) {
     const auto current = parse_long_double(*value);
     if (!current) {
       call.reply.error("ERR hash value is not a float");
@@ -210,51 +198,59 @@ void hincrbyfloat_command(Call& call) {
     return;
   }
   const std::string text = format_long_double_human(number);
-  store_field(call, *hash, text);
   // The result travels, so that differences between machines' arithmetic do not.
-  call.emit({"HSET", call.args[1], call.args[2], text});
-  call.notify(kEventHash, "hincrbyfloat", call.args[1]);
+  store_sum(call, *hash, text, true, "hincrbyfloat");
   call.reply.bulk(text);
+}
+
+// How many fields of a found or missing hash can be seen.
+size_t visible_size(const Call& call, const HashValue* hash) {
+  return hash != nullptr ? hash->visible_size(field_time(call)) : 0;
 }
 
 void hgetall_command(Call& call) {
   const auto hash = find_hash(call);
   if (!hash) return;
-  call.reply.map(*hash != nullptr ? (*hash)->size() : 0);
+  call.reply.map(visible_size(call, *hash));
   if (*hash == nullptr) return;
-  (*hash)->for_each([&](std::string_view field, std::string_view value) {
-    call.reply.bulk(field);
-    call.reply.bulk(value);
-  });
+  (*hash)->for_each(
+      [&](std::string_view field, std::string_view value) {
+        call.reply.bulk(field);
+        call.reply.bulk(value);
+      },
+      field_time(call));
 }
 
 void hkeys_command(Call& call) {
   const auto hash = find_hash(call);
   if (!hash) return;
-  call.reply.array(*hash != nullptr ? (*hash)->size() : 0);
+  call.reply.array(visible_size(call, *hash));
   if (*hash == nullptr) return;
-  (*hash)->for_each([&](std::string_view field, std::string_view) { call.reply.bulk(field); });
+  (*hash)->for_each([&](std::string_view field, std::string_view) { call.reply.bulk(field); },
+                    field_time(call));
 }
 
 void hvals_command(Call& call) {
   const auto hash = find_hash(call);
   if (!hash) return;
-  call.reply.array(*hash != nullptr ? (*hash)->size() : 0);
+  call.reply.array(visible_size(call, *hash));
   if (*hash == nullptr) return;
-  (*hash)->for_each([&](std::string_view, std::string_view value) { call.reply.bulk(value); });
+  (*hash)->for_each([&](std::string_view, std::string_view value) { call.reply.bulk(value); },
+                    field_time(call));
 }
 
 // HRANDFIELD with a count: different fields for a positive one, repeats allowed for a negative one.
 void reply_random_fields(Call& call, int64_t count, bool with_values) {
   const auto hash = find_hash(call);
   if (!hash) return;
-  if (*hash == nullptr || count == 0) {
+  const size_t visible = visible_size(call, *hash);
+  if (visible == 0 || count == 0) {
     call.reply.array(0);
     return;
   }
   const bool repeats = count < 0;
   auto fields = static_cast<size_t>(repeats ? -count : count);
-  if (!repeats) fields = std::min(fields, (*hash)->size());
+  if (!repeats) fields = std::min(fields, visible);
   const bool in_pairs = with_values && call.reply.protocol() >= 3;
   call.reply.array(with_values && !in_pairs ? 2 * fields : fields);
   const auto visit = [&](std::string_view field, std::string_view value) {
@@ -263,9 +259,9 @@ void reply_random_fields(Call& call, int64_t count, bool with_values) {
     if (with_values) call.reply.bulk(value);
   };
   if (repeats) {
-    (*hash)->random_with_repeats(call.keyspace.random(), fields, visit);
+    (*hash)->random_with_repeats(call.keyspace.random(), fields, visit, field_time(call));
   } else {
-    (*hash)->random_distinct(call.keyspace.random(), fields, visit);
+    (*hash)->random_distinct(call.keyspace.random(), fields, visit, field_time(call));
   }
 }
 
@@ -274,13 +270,14 @@ void hrandfield_command(Call& call) {
   if (args.size() == 2) {
     const auto hash = find_hash(call);
     if (!hash) return;
-    if (*hash == nullptr) {
+    if (visible_size(call, *hash) == 0) {
       call.reply.null();
       return;
     }
     (*hash)->random_with_repeats(
         call.keyspace.random(), 1,
-        [&](std::string_view field, std::string_view) { call.reply.bulk(field); });
+        [&](std::string_view field, std::string_view) { call.reply.bulk(field); },
+        field_time(call));
     return;
   }
   const auto count = read_sample_count(call, args[2]);
@@ -311,10 +308,13 @@ void hscan_command(Call& call) {
   size_t looked_at = 0, matching = 0, steps = 0;
   uint64_t next = *cursor;
   do {
-    next = hash.scan(next, [&](std::string_view field, std::string_view) {
-      ++looked_at;
-      if (options.matches(field)) ++matching;
-    });
+    next = hash.scan(
+        next,
+        [&](std::string_view field, std::string_view) {
+          ++looked_at;
+          if (options.matches(field)) ++matching;
+        },
+        field_time(call));
     ++steps;
   } while (next != 0 && looked_at < options.count && steps < options.max_steps());
   call.reply.array(2);
@@ -322,11 +322,14 @@ void hscan_command(Call& call) {
   call.reply.array(options.no_values ? matching : 2 * matching);
   next = *cursor;
   while (steps-- > 0) {
-    next = hash.scan(next, [&](std::string_view field, std::string_view value) {
-      if (!options.matches(field)) return;
-      call.reply.bulk(field);
-      if (!options.no_values) call.reply.bulk(value);
-    });
+    next = hash.scan(
+        next,
+        [&](std::string_view field, std::string_view value) {
+          if (!options.matches(field)) return;
+          call.reply.bulk(field);
+          if (!options.no_values) call.reply.bulk(value);
+        },
+        field_time(call));
   }
 }
 

@@ -7,6 +7,7 @@ void register_all_commands(CommandTable& table) {
   table.add(bitmap_commands());
   table.add(hyperloglog_commands());
   table.add(hash_commands());
+  table.add(hash_expiry_commands());
   table.add(set_commands());
   table.add(stream_commands());
   table.add(stream_group_commands());

@@ -154,6 +154,8 @@ bool set_option(Call& call, std::string_view name, std::string_view value) {
     if (!handshake.version_given) {
       call.reply.error("ERR Unrecognized version format: " + std::string(value));
     }
+    const auto major = parse_int64(value.substr(0, value.find('.')));
+    handshake.reads_field_expiry = handshake.version_given && major && *major >= 9;
     return handshake.version_given;
   }
   if (equals_ignore_case(name, "rdb-only")) {

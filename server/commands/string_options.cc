@@ -3,9 +3,7 @@
 #include "server/base/strings.h"
 
 namespace tandem {
-namespace {
 
-// An option that takes part in choosing the expiry. False when it is none.
 bool parse_expiry_option(std::string_view name, StringOptions* parsed) {
   struct Choice {
     std::string_view name;
@@ -29,17 +27,19 @@ bool parse_expiry_option(std::string_view name, StringOptions* parsed) {
   return false;
 }
 
+bool choose_expiry(StringOptions::Expiry expiry, StringOptions* parsed) {
+  if (parsed->expiry != StringOptions::Expiry::kNone && parsed->expiry != expiry) return false;
+  parsed->expiry = expiry;
+  return true;
+}
+
+namespace {
+
 bool choose_condition(StringOptions::Condition condition, StringOptions* parsed) {
   if (parsed->condition != StringOptions::Condition::kNone && parsed->condition != condition) {
     return false;
   }
   parsed->condition = condition;
-  return true;
-}
-
-bool choose_expiry(StringOptions::Expiry expiry, StringOptions* parsed) {
-  if (parsed->expiry != StringOptions::Expiry::kNone && parsed->expiry != expiry) return false;
-  parsed->expiry = expiry;
   return true;
 }
 

@@ -28,6 +28,11 @@ struct StringOptions {
   bool is_pxat() const { return absolute && unit == TimeUnit::kMilliseconds; }
 };
 
+// One of EX, PX, EXAT and PXAT, and a choice without a time: false when `name` is none of the
+// former, or contradicts what was chosen before.
+bool parse_expiry_option(std::string_view name, StringOptions* parsed);
+bool choose_expiry(StringOptions::Expiry expiry, StringOptions* parsed);
+
 // Reads SET's options, from args[3] on. Replies and returns false when they are wrong or contradict
 // each other.
 bool read_set_options(Call& call, StringOptions* options);

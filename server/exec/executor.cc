@@ -425,6 +425,16 @@ void Executor::finish_tracking(Client& client, const Command& command) {
   }
 }
 
+void Executor::fields_expired(int db, std::string_view key, std::span<const std::string> fields,
+                              bool key_removed) {
+  std::vector<std::string_view> hdel = {"HDEL", key};
+  hdel.insert(hdel.end(), fields.begin(), fields.end());
+  effects_.add(db, hdel);
+  dirty_ += fields.size();
+  notify(db, kEventHash, "hexpired", key);
+  if (key_removed) notify(db, kEventGeneric, "del", key);
+}
+
 void Executor::publish_event(int db, KeyspaceEvent, std::string_view event, std::string_view key) {
   if (!pubsub_->has_listeners()) return;
   const unsigned wanted = config_.settings().notify_keyspace_events;

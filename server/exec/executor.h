@@ -198,6 +198,8 @@ class Executor final : public KeyspaceObserver, public ErrorListener {
   void key_created(int db, std::string_view key) override;
   void key_missed(int db, std::string_view key) override;
   void database_cleared(int db) override;
+  void fields_expired(int db, std::string_view key, std::span<const std::string> fields,
+                      bool key_removed) override;
   void database_replacing(int db) override;
 
  private:

@@ -25,6 +25,14 @@ bool has_duplicates(const Listpack& list, size_t step);
 std::vector<Listpack::Position> sample_elements(const Listpack& list, size_t step, Random& random,
                                                 size_t count);
 
+// Makes the first `count` of `elements`, which are not fewer, a random choice of them.
+template <typename T>
+void shuffle_first(std::vector<T>& elements, Random& random, size_t count) {
+  for (size_t i = 0; i < count; ++i) {
+    std::swap(elements[i], elements[i + random.below(elements.size() - i)]);
+  }
+}
+
 // `count` different random elements of a table; there are more than that.
 template <typename T, typename Traits>
 std::vector<const T*> sample_elements(const Table<T, Traits>& table, Random& random, size_t count) {
@@ -41,9 +49,7 @@ std::vector<const T*> sample_elements(const Table<T, Traits>& table, Random& ran
   }
   sample.reserve(table.size());
   table.for_each([&sample](const T* element) { sample.push_back(element); });
-  for (size_t i = 0; i < count; ++i) {
-    std::swap(sample[i], sample[i + random.below(sample.size() - i)]);
-  }
+  shuffle_first(sample, random, count);
   sample.resize(count);
   return sample;
 }

@@ -80,6 +80,7 @@ Status HashValue::load_pair(std::string_view field, std::string_view value,
 size_t HashValue::memory_usage() const {
   size_t bytes = sizeof(*this) + listpack_.memory_usage();
   if (table_) bytes += sizeof(FieldTable) + table_->memory_usage() + element_memory(*table_);
+  if (expiries_) bytes += sizeof(FieldExpiries) + expiries_->memory_usage();
   return bytes;
 }
 
@@ -90,35 +91,87 @@ std::unique_ptr<Value> HashValue::clone() const {
     return copy;
   }
   copy->table_ = std::make_unique<FieldTable>();
-  table_->for_each([&copy](const HashField* field) {
-    copy->table_->insert(HashField::create(field->field(), field->value()));
+  if (expiries_) copy->expiries_ = std::make_unique<FieldExpiries>();
+  table_->for_each([&](const HashField* field) {
+    HashField* twin = HashField::create(field->field(), field->value());
+    if (field->has_place()) {
+      twin = HashField::add_place(twin);
+      copy->expiries_->add(twin, expiries_->at_ms(field));
+    }
+    copy->table_->insert(twin);
   });
   return copy;
 }
 
-std::optional<std::string_view> HashValue::get(std::string_view field,
-                                               std::span<char> scratch) const {
+std::optional<std::string_view> HashValue::get(std::string_view field, std::span<char> scratch,
+                                               int64_t now_ms) const {
   if (table_) {
-    HashField** slot = table_->find(field);
-    return slot != nullptr ? std::optional((*slot)->value()) : std::nullopt;
+    const HashField* found = find_in_table(field, now_ms);
+    return found != nullptr ? std::optional(found->value()) : std::nullopt;
   }
   const Listpack::Position position = find_field(field);
   if (position == Listpack::kNone) return std::nullopt;
   return listpack_.read(listpack_.next(position), scratch);
 }
 
-bool HashValue::contains(std::string_view field) const {
-  return table_ ? table_->find(field) != nullptr : find_field(field) != Listpack::kNone;
+bool HashValue::contains(std::string_view field, int64_t now_ms) const {
+  return table_ ? find_in_table(field, now_ms) != nullptr : find_field(field) != Listpack::kNone;
 }
 
-size_t HashValue::value_length(std::string_view field) const {
+size_t HashValue::value_length(std::string_view field, int64_t now_ms) const {
   if (table_) {
-    HashField** slot = table_->find(field);
-    return slot != nullptr ? (*slot)->value().size() : 0;
+    const HashField* found = find_in_table(field, now_ms);
+    return found != nullptr ? found->value().size() : 0;
   }
   const Listpack::Position position = find_field(field);
   if (position == Listpack::kNone) return 0;
   return listpack_.get(listpack_.next(position)).text_size();
+}
+
+int64_t HashValue::expires_at_ms(std::string_view field) const {
+  if (!expiries_) return kNever;
+  HashField** slot = table_->find(field);
+  return slot != nullptr && (*slot)->has_place() ? expiries_->at_ms(*slot) : kNever;
+}
+
+bool HashValue::set_expiry(std::string_view field, int64_t at_ms) {
+  if (!table_) {
+    if (find_field(field) == Listpack::kNone) return false;
+    convert_to_table();
+  }
+  HashField** slot = table_->find(field);
+  if (slot == nullptr) return false;
+  if ((*slot)->has_place()) {
+    expiries_->change(*slot, at_ms);
+    return true;
+  }
+  if (!expiries_) expiries_ = std::make_unique<FieldExpiries>();
+  *slot = HashField::add_place(*slot);
+  expiries_->add(*slot, at_ms);
+  return true;
+}
+
+bool HashValue::remove_expiry(std::string_view field) {
+  if (!expiries_) return false;
+  HashField** slot = table_->find(field);
+  if (slot == nullptr || !(*slot)->has_place()) return false;
+  forget_expiry(*slot);
+  *slot = HashField::remove_place(*slot);
+  return true;
+}
+
+// Takes an expiring field out of the order.
+void HashValue::forget_expiry(const HashField* field) {
+  expiries_->remove(field);
+  if (expiries_->empty()) expiries_.reset();
+}
+
+std::vector<const HashField*> HashValue::visible_fields(int64_t now_ms) const {
+  std::vector<const HashField*> fields;
+  table_->for_each([&](const HashField* field) {
+    if (is_visible(field, now_ms)) fields.push_back(field);
+  });
+  return fields;
 }
 
 void HashValue::prepare(std::span<const std::string_view> pairs, const HashLimits& limits) {
@@ -137,7 +190,8 @@ void HashValue::prepare(std::span<const std::string_view> pairs, const HashLimit
   }
 }
 
-bool HashValue::set(std::string_view field, std::string_view value, const HashLimits& limits) {
+bool HashValue::set(std::string_view field, std::string_view value, const HashLimits& limits,
+                    bool keep_expiry) {
   if (!table_) {
     if (field.size() <= limits.max_listpack_value && value.size() <= limits.max_listpack_value &&
         listpack_.fits(field.size() + value.size(), 2)) {
@@ -152,13 +206,18 @@ bool HashValue::set(std::string_view field, std::string_view value, const HashLi
     }
     convert_to_table();
   }
-  return set_in_table(field, value);
+  return set_in_table(field, value, keep_expiry);
 }
 
-bool HashValue::set_in_table(std::string_view field, std::string_view value) {
+bool HashValue::set_in_table(std::string_view field, std::string_view value, bool keep_expiry) {
   const uint64_t hash = hash_bytes(field);
   if (HashField** slot = table_->find(field, hash)) {
+    if ((*slot)->has_place() && !keep_expiry) {
+      forget_expiry(*slot);
+      *slot = HashField::remove_place(*slot);
+    }
     *slot = HashField::set_value(*slot, value);
+    if ((*slot)->has_place()) expiries_->moved(*slot);
     return false;
   }
   table_->insert(HashField::create(field, value), hash);
@@ -185,6 +244,7 @@ bool HashValue::erase(std::string_view field) {
   if (table_) {
     HashField* erased = table_->erase(field, hash_bytes(field));
     if (erased == nullptr) return false;
+    if (erased->has_place()) forget_expiry(erased);
     HashField::destroy(erased);
     return true;
   }

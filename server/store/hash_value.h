@@ -12,6 +12,7 @@
 #include "server/base/result.h"
 #include "server/base/settings.h"
 #include "server/store/elements.h"
+#include "server/store/field_expiries.h"
 #include "server/store/hash_field.h"
 #include "server/store/listpack.h"
 #include "server/store/table.h"
@@ -33,9 +34,15 @@ HashLimits hash_limits(const Settings& settings);
 // Views that are returned or passed to a visitor are valid until the hash changes or `scratch`,
 // where integers of a listpack are formatted, is used again. What is passed in must not lie in the
 // hash.
+//
+// Fields may expire; only those of a table do. What reads takes the time and passes over fields
+// whose time has come; they stay, and count, until they are erased.
 class HashValue final : public Value {
  public:
   using Scratch = Listpack::Scratch;
+
+  // The time before all times: every field is there.
+  static constexpr int64_t kAnyTime = INT64_MIN;
 
   HashValue() = default;
   ~HashValue() override;
@@ -55,30 +62,53 @@ class HashValue final : public Value {
   size_t size() const override { return table_ ? table_->size() : listpack_.length() / 2; }
   size_t memory_usage() const override;
   std::unique_ptr<Value> clone() const override;
+  int64_t next_expiry_ms() const override { return expiries_ ? expiries_->earliest_ms() : kNever; }
   size_t free_effort() const override { return table_ ? table_->size() : 1; }
 
   // The packed form, as RDB stores it; null when the hash is a table.
   const Listpack* listpack() const { return table_ ? nullptr : &listpack_; }
 
-  std::optional<std::string_view> get(std::string_view field, std::span<char> scratch) const;
-  bool contains(std::string_view field) const;
+  // size() without the fields whose time has come.
+  size_t visible_size(int64_t now_ms) const {
+    return size() - (hides_some(now_ms) ? expiries_->count_until(now_ms) : 0);
+  }
+  std::optional<std::string_view> get(std::string_view field, std::span<char> scratch,
+                                      int64_t now_ms = kAnyTime) const;
+  bool contains(std::string_view field, int64_t now_ms = kAnyTime) const;
   // Bytes of the value of a field; 0 when there is no such field.
-  size_t value_length(std::string_view field) const;
+  size_t value_length(std::string_view field, int64_t now_ms = kAnyTime) const;
+
+  // When a field expires, in Unix milliseconds; kNever when it does not or is not there.
+  int64_t expires_at_ms(std::string_view field) const;
+  bool has_expiring_fields() const { return expiries_ != nullptr; }
+  // Whether the field is there.
+  bool set_expiry(std::string_view field, int64_t at_ms);
+  // Whether the field expired.
+  bool remove_expiry(std::string_view field);
+  // The field that has expired for the longest time; nothing when none has.
+  std::optional<std::string_view> expired_field(int64_t now_ms) const {
+    return hides_some(now_ms) ? std::optional(expiries_->first()->field()) : std::nullopt;
+  }
 
   // To be called once before several fields are set: converts if that many or that long ones pass
   // the limits, as Valkey does before it looks at any of them, and makes room. `pairs` is field,
   // value, field, value …
   void prepare(std::span<const std::string_view> pairs, const HashLimits& limits);
-  // Whether the field is new; otherwise its value is replaced.
-  bool set(std::string_view field, std::string_view value, const HashLimits& limits);
+  // Whether the field is new; otherwise its value is replaced, and it no longer expires unless
+  // `keep_expiry`.
+  bool set(std::string_view field, std::string_view value, const HashLimits& limits,
+           bool keep_expiry = false);
   // Whether the field was there.
   bool erase(std::string_view field);
 
   // Calls visit(field, value) for each field. The hash must not change meanwhile.
   template <typename Visit>
-  void for_each(Visit&& visit) const {
+  void for_each(Visit&& visit, int64_t now_ms = kAnyTime) const {
     if (table_) {
-      table_->for_each([&](const HashField* f) { visit(f->field(), f->value()); });
+      const bool all = !hides_some(now_ms);
+      table_->for_each([&](const HashField* f) {
+        if (all || is_visible(f, now_ms)) visit(f->field(), f->value());
+      });
       return;
     }
     Scratch field_scratch;
@@ -90,26 +120,40 @@ class HashValue final : public Value {
     }
   }
 
+  // Calls visit(field, at_ms) for each field that expires.
+  template <typename Visit>
+  void for_each_expiring(Visit&& visit) const {
+    if (!expiries_) return;
+    table_->for_each([&](const HashField* f) {
+      if (f->has_place()) visit(f->field(), expiries_->at_ms(f));
+    });
+  }
+
   // One step of HSCAN: visits some fields and returns the next cursor; 0 starts and ends. A field
   // present all along is visited at least once. A listpack is visited whole and answers 0.
   template <typename Visit>
-  uint64_t scan(uint64_t cursor, Visit&& visit) const {
+  uint64_t scan(uint64_t cursor, Visit&& visit, int64_t now_ms = kAnyTime) const {
     if (table_) {
-      return table_->scan(cursor, [&](const HashField* f) { visit(f->field(), f->value()); });
+      return table_->scan(cursor, [&](const HashField* f) {
+        if (is_visible(f, now_ms)) visit(f->field(), f->value());
+      });
     }
     for_each(visit);
     return 0;
   }
 
-  // Calls visit(field, value) for `count` random fields, the same one again if chance has it. The
-  // hash is not empty.
+  // Calls visit(field, value) for `count` random fields, the same one again if chance has it. There
+  // is a field to be seen.
   template <typename Visit>
-  void random_with_repeats(Random& random, size_t count, Visit&& visit) const {
+  void random_with_repeats(Random& random, size_t count, Visit&& visit,
+                           int64_t now_ms = kAnyTime) const {
+    if (hides_some(now_ms)) {
+      const auto fields = visible_fields(now_ms);
+      while (count-- > 0) visit_field(fields[random.below(fields.size())], visit);
+      return;
+    }
     if (table_) {
-      while (count-- > 0) {
-        const HashField* f = table_->random(random);
-        visit(f->field(), f->value());
-      }
+      while (count-- > 0) visit_field(table_->random(random), visit);
       return;
     }
     if (count == 1) {
@@ -123,13 +167,16 @@ class HashValue final : public Value {
   // Calls visit(field, value) for `count` different random fields, or for all when there are no
   // more.
   template <typename Visit>
-  void random_distinct(Random& random, size_t count, Visit&& visit) const {
-    if (count >= size()) {
-      for_each(visit);
+  void random_distinct(Random& random, size_t count, Visit&& visit,
+                       int64_t now_ms = kAnyTime) const {
+    if (count >= visible_size(now_ms)) {
+      for_each(visit, now_ms);
+    } else if (hides_some(now_ms)) {
+      auto fields = visible_fields(now_ms);
+      shuffle_first(fields, random, count);
+      for (size_t i = 0; i < count; ++i) visit_field(fields[i], visit);
     } else if (table_) {
-      for (const HashField* f : sample_elements(*table_, random, count)) {
-        visit(f->field(), f->value());
-      }
+      for (const HashField* f : sample_elements(*table_, random, count)) visit_field(f, visit);
     } else {
       for (const auto position : sample_elements(listpack_, 2, random, count)) {
         visit_at(position, visit);
@@ -143,10 +190,25 @@ class HashValue final : public Value {
   Listpack::Position find_field(std::string_view field) const {
     return listpack_.find(field, listpack_.first(), 1);
   }
-  bool set_in_table(std::string_view field, std::string_view value);
+  bool hides_some(int64_t now_ms) const { return expiries_ && expiries_->earliest_ms() <= now_ms; }
+  bool is_visible(const HashField* field, int64_t now_ms) const {
+    return !field->has_place() || expiries_->at_ms(field) > now_ms;
+  }
+  // Null when there is none that can be seen.
+  const HashField* find_in_table(std::string_view field, int64_t now_ms) const {
+    HashField** slot = table_->find(field);
+    return slot != nullptr && is_visible(*slot, now_ms) ? *slot : nullptr;
+  }
+  std::vector<const HashField*> visible_fields(int64_t now_ms) const;
+  bool set_in_table(std::string_view field, std::string_view value, bool keep_expiry = false);
+  void forget_expiry(const HashField* field);
   bool convert_to_table();
   Status load_pair(std::string_view field, std::string_view value, const HashLimits& limits);
 
+  template <typename Visit>
+  static void visit_field(const HashField* field, Visit&& visit) {
+    visit(field->field(), field->value());
+  }
   template <typename Visit>
   void visit_at(Listpack::Position field, Visit&& visit) const {
     Scratch field_scratch;
@@ -156,7 +218,8 @@ class HashValue final : public Value {
   }
 
   Listpack listpack_;
-  std::unique_ptr<FieldTable> table_;  // when set, the listpack is empty
+  std::unique_ptr<FieldTable> table_;        // when set, the listpack is empty
+  std::unique_ptr<FieldExpiries> expiries_;  // of fields in table_; null instead of empty
 };
 
 }  // namespace tandem

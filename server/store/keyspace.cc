@@ -1,13 +1,15 @@
 #include "server/store/keyspace.h"
 
 #include <malloc.h>
-#include <cassert>
 
+#include <algorithm>
+#include <cassert>
 #include <cstdlib>
 #include <new>
 #include <utility>
 
 #include "server/base/numbers.h"
+#include "server/store/hash_value.h"
 
 namespace tandem {
 
@@ -188,6 +190,7 @@ Entry* Database::place(Entry** slot, EntryOwner fresh, uint64_t hash) {
   if (slot == nullptr) {
     if (entry->has_expiry()) volatile_.insert(entry, hash);
     keys_.insert(fresh.release(), hash);
+    fields_expire(entry);
     if (owner_->observer_ != nullptr) owner_->observer_->key_created(index_, entry->key());
     return entry;
   }
@@ -200,6 +203,8 @@ Entry* Database::place(Entry** slot, EntryOwner fresh, uint64_t hash) {
     volatile_.insert(entry, hash);
   }
   *slot = fresh.release();
+  if (!expiring_fields_.empty()) expiring_fields_.erase(old->key());
+  fields_expire(entry);
   dispose(std::move(old));
   return entry;
 }
@@ -296,6 +301,7 @@ EntryOwner Database::remove(std::string_view key, uint64_t hash) {
   Entry** slot = keys_.find(key, hash);
   if (slot == nullptr) return nullptr;
   if ((*slot)->has_expiry()) volatile_.erase(key, hash);
+  if (!expiring_fields_.empty()) expiring_fields_.erase(key);
   return EntryOwner(keys_.erase(key, hash));
 }
 
@@ -352,6 +358,7 @@ void Database::dispose(EntryOwner entry) {
 void Database::clear() {
   if (owner_->observer_ != nullptr) owner_->observer_->database_replacing(index_);
   expire_cursor_ = 0;
+  expiring_fields_.clear();
   struct Tables {
     EntryTable keys, volatile_keys;
   };
@@ -399,6 +406,55 @@ size_t Database::expire_some(size_t samples, size_t* looked_at) {
   return due.size();
 }
 
+void Database::fields_expire(const Entry* entry) {
+  if (entry->kind() != Entry::Kind::kValue) return;
+  const int64_t at_ms = entry->value()->next_expiry_ms();
+  if (at_ms != Value::kNever) expiring_fields_.set(entry->key(), at_ms);
+}
+
+size_t Database::expire_fields(size_t most) {
+  if (owner_->expiry_policy_ != ExpiryPolicy::kDelete) return 0;
+  size_t removed = 0;
+  while (removed < most) {
+    const auto due = expiring_fields_.due(owner_->now_ms_);
+    if (!due) break;
+    const std::string key(*due);
+    // Removes a key that has expired itself.
+    const Entry* entry = lookup(key, false);
+    if (entry == nullptr) {
+      expiring_fields_.erase(key);
+    } else {
+      removed += expire_fields_of(key, entry, most - removed);
+    }
+  }
+  return removed;
+}
+
+// Of a hash in the queue.
+size_t Database::expire_fields_of(const std::string& key, const Entry* entry, size_t most) {
+  auto* hash = static_cast<HashValue*>(entry->value());
+  std::vector<std::string> fields;
+  while (fields.size() < most) {
+    const auto field = hash->expired_field(owner_->now_ms_);
+    if (!field) break;
+    fields.emplace_back(*field);
+    hash->erase(fields.back());
+  }
+  if (hash->has_expiring_fields()) {
+    expiring_fields_.set(key, hash->next_expiry_ms());
+  } else {
+    expiring_fields_.erase(key);
+  }
+  // The first ones may have been given more time.
+  if (fields.empty()) return 0;
+  owner_->stats_.expired_fields += fields.size();
+  const bool emptied = hash->size() == 0;
+  if (emptied) dispose(remove(key, hash_bytes(key)));
+  modified(key);
+  if (owner_->observer_ != nullptr) owner_->observer_->fields_expired(index_, key, fields, emptied);
+  return fields.size();
+}
+
 Keyspace::Keyspace(int databases, uint64_t random_seed) : random_(random_seed) {
   for (int i = 0; i < databases; ++i) databases_.push_back(std::make_unique<Database>(this, i));
 }
@@ -407,6 +463,7 @@ void Database::swap_keys(Database& other) {
   std::swap(keys_, other.keys_);
   std::swap(volatile_, other.volatile_);
   std::swap(expire_cursor_, other.expire_cursor_);
+  std::swap(expiring_fields_, other.expiring_fields_);
 }
 
 void Keyspace::swap_databases(int a, int b) {
@@ -435,6 +492,11 @@ void Keyspace::swap_contents(Keyspace& other) {
     if (observer_ != nullptr) observer_->database_cleared(i);
     if (other.observer_ != nullptr) other.observer_->database_cleared(i);
   }
+}
+
+bool Keyspace::has_expiring_fields() const {
+  return std::any_of(databases_.begin(), databases_.end(),
+                     [](const auto& db) { return db->keys_with_expiring_fields() > 0; });
 }
 
 void Keyspace::clear() {

@@ -5,12 +5,15 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include "server/base/random.h"
 #include "server/store/access_clock.h"
 #include "server/store/entry.h"
+#include "server/store/expiry_queue.h"
 #include "server/store/table.h"
 
 namespace tandem {
@@ -37,6 +40,10 @@ class KeyspaceObserver {
   virtual void key_missed(int /*db*/, std::string_view /*key*/) {}
   // The keys of the database are gone at once, or others have taken their place.
   virtual void database_cleared(int /*db*/) {}
+  // The time of these fields of a hash had come, and they were removed: called after
+  // key_modified(). `key_removed`: they were the last ones, and the key went with them.
+  virtual void fields_expired(int /*db*/, std::string_view /*key*/,
+                              std::span<const std::string> /*fields*/, bool /*key_removed*/) {}
   // All keys of the database are about to be removed, or it is being swapped with another one:
   // called before and after a swap, so that both contents are seen.
   virtual void database_replacing(int db) = 0;
@@ -46,6 +53,7 @@ struct KeyspaceStats {
   uint64_t hits = 0;
   uint64_t misses = 0;
   uint64_t expired = 0;
+  uint64_t expired_fields = 0;
 };
 
 class Keyspace;
@@ -134,6 +142,13 @@ class Database {
   // *looked_at.
   size_t expire_some(size_t samples, size_t* looked_at);
 
+  // To be called when a field of the hash at this key has been given an expiry in place.
+  void fields_expire(const Entry* entry);
+  // Removes up to `most` fields whose time has come, and returns how many there were.
+  size_t expire_fields(size_t most);
+  // Keys that have, or had when the first of them was to expire, fields with an expiry.
+  size_t keys_with_expiring_fields() const { return expiring_fields_.size(); }
+
   size_t table_memory() const { return keys_.memory_usage() + volatile_.memory_usage(); }
   size_t volatile_table_memory() const { return volatile_.memory_usage(); }
   // Starts loading the bucket of a key's hash into the cache, then the entries it may name.
@@ -154,6 +169,7 @@ class Database {
   Entry** live_slot(std::string_view key, uint64_t hash);
   void swap_keys(Database& other);
   EntryOwner remove(std::string_view key, uint64_t hash);
+  size_t expire_fields_of(const std::string& key, const Entry* entry, size_t most);
   void touch(Entry* entry);
   uint32_t clock_for(const Entry* replaced) const;
 
@@ -162,6 +178,7 @@ class Database {
   EntryTable keys_;
   EntryTable volatile_;  // the entries of keys_ that have an expiry
   uint64_t expire_cursor_ = 0;
+  ExpiryQueue expiring_fields_;  // hashes by when their first field expires, or earlier
 };
 
 // All databases of a server. Has no clock of its own: set_time() at the start of each command and
@@ -176,6 +193,7 @@ class Keyspace {
   // Exchanges all keys with those of a keyspace that has as many databases: a dataset that was
   // loaded aside takes the place of the old one. The observers of both are told.
   void swap_contents(Keyspace& other);
+  bool has_expiring_fields() const;
   void clear();  // every database
   size_t total_size() const;
 

@@ -13,15 +13,18 @@ namespace tandem {
 
 // A string behind its own length, of which the elements of large hashes and sets are made:
 //
-//   length (1 byte below 255, else 255 and 4 bytes) | bytes
+//   length (1 byte below 254, else 255 and 4 bytes) | bytes
+//
+// It never begins with the byte 254: an element may begin with that to say that it has more.
 namespace sized_text {
 
+inline constexpr uint8_t kMark = 254;
 inline constexpr uint8_t kLongLength = 255;
 
 // Bytes that `text` takes with its length.
 inline size_t bytes(std::string_view text) {
   assert(text.size() <= std::numeric_limits<uint32_t>::max());
-  return (text.size() < kLongLength ? 1 : 5) + text.size();
+  return (text.size() < kMark ? 1 : 5) + text.size();
 }
 
 inline std::string_view read(const char* at) {
@@ -32,7 +35,7 @@ inline std::string_view read(const char* at) {
 
 // Returns the end of what was written.
 inline char* write(char* at, std::string_view text) {
-  if (text.size() < kLongLength) {
+  if (text.size() < kMark) {
     *at++ = static_cast<char>(text.size());
   } else {
     *at++ = static_cast<char>(kLongLength);

@@ -26,6 +26,9 @@ class Value {
   // sample.
   virtual size_t memory_usage() const = 0;
   virtual std::unique_ptr<Value> clone() const = 0;
+  // When the first of its parts expires by itself, in Unix milliseconds; kNever when none does.
+  static constexpr int64_t kNever = INT64_MAX;
+  virtual int64_t next_expiry_ms() const { return kNever; }
   // How many allocations freeing it takes; a large one is freed on another thread.
   virtual size_t free_effort() const = 0;
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <fstream>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -50,6 +51,12 @@ std::map<std::string, std::vector<std::string>, std::less<>> reference_rows() {
   return rows;
 }
 
+// Commands that Valkey has since 9.0 or 9.1, after the reference table was made: the expiry of hash
+// fields, and HGETDEL.
+const std::set<std::string_view> kNewerCommands = {
+    "hexpire",  "hexpireat",  "hexpiretime",  "hgetdel", "hgetex", "hpersist",
+    "hpexpire", "hpexpireat", "hpexpiretime", "hpttl",   "hsetex", "httl"};
+
 TEST(CommandRowsTest, EqualTheReferenceTable) {
   const auto reference = reference_rows();
   if (reference.empty()) GTEST_SKIP() << "the reference table is not here";
@@ -60,6 +67,7 @@ TEST(CommandRowsTest, EqualTheReferenceTable) {
     if (is_newer(row->name)) continue;
     const auto found = reference.find(row->name);
     if (found == reference.end()) {
+      if (kNewerCommands.contains(row->name)) continue;
       ADD_FAILURE() << "not a command of the reference: " << row->name;
       continue;
     }

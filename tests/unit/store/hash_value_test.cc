@@ -292,5 +292,133 @@ TEST(HashValue, LoadsARealHash) {
   EXPECT_EQ(contents(*hash.value()), expected);
 }
 
+// What a hash with expiring fields must be at `now_ms`.
+struct Timed {
+  std::string value;
+  int64_t at_ms = Value::kNever;
+};
+
+void expect_equal(const HashValue& hash, const std::map<std::string, Timed>& model,
+                  int64_t now_ms) {
+  Model visible;
+  int64_t earliest_ms = Value::kNever;
+  for (const auto& [field, timed] : model) {
+    const bool there = timed.at_ms > now_ms;
+    if (there) visible.emplace(field, timed.value);
+    earliest_ms = std::min(earliest_ms, timed.at_ms);
+    EXPECT_EQ(hash.contains(field, now_ms), there) << field;
+    EXPECT_EQ(hash.expires_at_ms(field), timed.at_ms) << field;
+    EXPECT_EQ(hash.value_length(field, now_ms), there ? timed.value.size() : 0) << field;
+  }
+  Model seen;
+  hash.for_each(
+      [&seen](std::string_view field, std::string_view value) { seen.emplace(field, value); },
+      now_ms);
+  EXPECT_EQ(seen, visible);
+  EXPECT_EQ(hash.visible_size(now_ms), visible.size());
+  EXPECT_EQ(hash.size(), model.size());
+  EXPECT_EQ(hash.next_expiry_ms(), earliest_ms);
+}
+
+void random_expiries(uint64_t seed) {
+  Random random(seed);
+  HashValue hash;
+  std::map<std::string, Timed> model;
+  int64_t now_ms = 1000;
+  for (int step = 0; step < 2000; ++step) {
+    const std::string field = random_text(random);
+    const auto found = model.find(field);
+    const int64_t at_ms = now_ms + static_cast<int64_t>(random.below(200)) - 50;
+    switch (random.below(6)) {
+      case 0:
+        ASSERT_EQ(hash.erase(field), model.erase(field) == 1);
+        break;
+      case 1: {
+        const bool keep = random.below(2) == 0;
+        const std::string value = random_text(random);
+        hash.set(field, value, {}, keep);
+        const int64_t kept = keep && found != model.end() ? found->second.at_ms : Value::kNever;
+        model[field] = {value, kept};
+        break;
+      }
+      case 2:
+        ASSERT_EQ(hash.remove_expiry(field),
+                  found != model.end() && found->second.at_ms != Value::kNever);
+        if (found != model.end()) found->second.at_ms = Value::kNever;
+        break;
+      case 3:
+        now_ms += static_cast<int64_t>(random.below(10));
+        while (const auto expired = hash.expired_field(now_ms)) {
+          const std::string name(*expired);
+          ASSERT_LE(model.at(name).at_ms, now_ms);
+          model.erase(name);
+          hash.erase(name);
+        }
+        break;
+      default:
+        ASSERT_EQ(hash.set_expiry(field, at_ms), found != model.end());
+        if (found != model.end()) found->second.at_ms = at_ms;
+    }
+    if (step % 20 != 0) continue;
+    ASSERT_NO_FATAL_FAILURE(expect_equal(hash, model, now_ms));
+  }
+  expect_equal(hash, model, now_ms);
+  expect_equal(static_cast<const HashValue&>(*hash.clone()), model, now_ms);
+}
+
+TEST(HashValue, RandomExpiriesAgreeWithAMap) {
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
+    SCOPED_TRACE("seed " + std::to_string(seed));
+    ASSERT_NO_FATAL_FAILURE(random_expiries(seed));
+  }
+}
+
+TEST(HashValue, OnlyATableHasFieldsThatExpire) {
+  HashValue hash;
+  fill(hash, 3, kPacked);
+  EXPECT_FALSE(hash.set_expiry("none", 5));
+  EXPECT_EQ(hash.encoding_name(), "listpack") << "nothing to expire";
+  EXPECT_TRUE(hash.set_expiry("field:1", 5));
+  EXPECT_EQ(hash.encoding_name(), "hashtable");
+  EXPECT_EQ(get(hash, "field:1"), "1");
+  EXPECT_FALSE(hash.contains("field:1", 5));
+  EXPECT_TRUE(hash.contains("field:1", 4));
+}
+
+TEST(HashValue, RandomFieldsAreVisibleOnes) {
+  Random random(3);
+  HashValue hash;
+  fill(hash, 40, kTable);
+  for (int i = 0; i < 30; ++i) hash.set_expiry("field:" + std::to_string(i), 5);
+  for (const size_t count : {1u, 5u, 10u, 100u}) {
+    std::set<std::string> sample;
+    const auto visit = [&](std::string_view field, std::string_view value) {
+      EXPECT_GE(std::stoi(std::string(value)), 30);
+      EXPECT_TRUE(sample.emplace(field).second);
+    };
+    hash.random_distinct(random, count, visit, 5);
+    EXPECT_EQ(sample.size(), std::min<size_t>(count, 10));
+  }
+  hash.random_with_repeats(
+      random, 50,
+      [](std::string_view, std::string_view value) {
+        EXPECT_GE(std::stoi(std::string(value)), 30);
+      },
+      5);
+}
+
+TEST(HashValue, TextsOfEveryLengthAreKept) {
+  HashValue hash;
+  for (const size_t length : {0u, 1u, 253u, 254u, 255u, 256u, 70000u}) {
+    const std::string text(length, 'x');
+    hash.set(text, text, kTable);
+    hash.set_expiry(text, 7);
+    EXPECT_EQ(get(hash, text), text) << length;
+    EXPECT_EQ(hash.expires_at_ms(text), 7) << length;
+    hash.remove_expiry(text);
+    EXPECT_EQ(get(hash, text), text) << length;
+  }
+}
+
 }  // namespace
 }  // namespace tandem

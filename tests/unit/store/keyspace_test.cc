@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "server/base/numbers.h"
+#include "server/store/hash_value.h"
 
 namespace tandem {
 namespace {
@@ -40,6 +41,12 @@ class RecordingObserver final : public KeyspaceObserver {
  public:
   void key_modified(int db, std::string_view key) override { add("modified", db, key); }
   void key_expired(int db, std::string_view key) override { add("expired", db, key); }
+  void fields_expired(int db, std::string_view key, std::span<const std::string> fields,
+                      bool key_removed) override {
+    add("fields expired", db, key);
+    for (const std::string& field : fields) events_.back() += " " + field;
+    if (key_removed) events_.back() += ", all";
+  }
   void database_replacing(int db) override { add("replacing", db, ""); }
   std::vector<std::string> take() { return std::exchange(events_, {}); }
 
@@ -522,6 +529,79 @@ TEST_F(KeyspaceTest, TellsOfKeysCreatedAndMissed) {
   db.clear();
   EXPECT_EQ(observer.take(), "cleared ;");
   keyspace_.set_observer(nullptr);
+}
+
+class FieldExpiryTest : public KeyspaceTest {
+ protected:
+  // The hash `key` with the fields a and b, of which a expires after `ms`.
+  void add(std::string_view key, int64_t ms) {
+    auto hash = std::make_unique<HashValue>();
+    hash->set("a", "1", {});
+    hash->set("b", "2", {});
+    hash->set_expiry("a", kStart + ms);
+    db().set_value(key, std::move(hash));
+  }
+  Database& db() { return keyspace_.database(0); }
+  HashValue& hash(std::string_view key) {
+    return static_cast<HashValue&>(*db().peek(key)->value());
+  }
+};
+
+TEST_F(FieldExpiryTest, RemovesFieldsWhoseTimeHasCome) {
+  RecordingObserver observer;
+  add("later", 20);
+  add("soon", 10);
+  keyspace_.set_observer(&observer);
+  EXPECT_EQ(db().expire_fields(10), 0u);
+  keyspace_.set_time(kStart + 10);
+  EXPECT_EQ(db().expire_fields(10), 1u);
+  EXPECT_EQ(observer.take(),
+            (std::vector<std::string>{"modified 0 soon", "fields expired 0 soon a"}));
+  EXPECT_EQ(hash("soon").size(), 1u);
+  EXPECT_EQ(hash("later").size(), 2u);
+
+  hash("soon").set_expiry("b", kStart + 11);
+  db().fields_expire(db().peek("soon"));
+  keyspace_.set_time(kStart + 50);
+  EXPECT_EQ(db().expire_fields(1), 1u) << "no more than asked for";
+  EXPECT_EQ(observer.take(),
+            (std::vector<std::string>{"modified 0 soon", "fields expired 0 soon b, all"}));
+  EXPECT_EQ(db().peek("soon"), nullptr);
+  EXPECT_EQ(db().expire_fields(10), 1u);
+  EXPECT_EQ(db().keys_with_expiring_fields(), 0u);
+  EXPECT_EQ(keyspace_.stats().expired_fields, 3u);
+  keyspace_.set_observer(nullptr);
+}
+
+TEST_F(FieldExpiryTest, AReplicaRemovesNothing) {
+  add("h", 10);
+  keyspace_.set_time(kStart + 20);
+  keyspace_.set_expiry_policy(ExpiryPolicy::kHide);
+  EXPECT_EQ(db().expire_fields(10), 0u);
+  EXPECT_EQ(hash("h").size(), 2u);
+}
+
+TEST_F(FieldExpiryTest, FollowsTheKeyWhereverItGoes) {
+  add("deleted", 10);
+  add("replaced", 10);
+  add("renamed", 10);
+  add("moved", 10);
+  EXPECT_TRUE(keyspace_.has_expiring_fields());
+  db().erase("deleted");
+  db().set_string("replaced", "text");
+  db().adopt(db().detach("renamed"), "new name");
+  keyspace_.database(1).adopt(db().detach("moved"), "moved");
+  EXPECT_EQ(db().keys_with_expiring_fields(), 1u);
+  EXPECT_EQ(keyspace_.database(1).keys_with_expiring_fields(), 1u);
+  keyspace_.swap_databases(0, 2);
+  EXPECT_EQ(db().keys_with_expiring_fields(), 0u);
+  keyspace_.set_time(kStart + 20);
+  EXPECT_EQ(keyspace_.database(1).expire_fields(10), 1u);
+  EXPECT_EQ(keyspace_.database(2).expire_fields(10), 1u);
+  EXPECT_FALSE(keyspace_.has_expiring_fields());
+  add("flushed", 30);
+  keyspace_.clear();
+  EXPECT_FALSE(keyspace_.has_expiring_fields());
 }
 
 }  // namespace
