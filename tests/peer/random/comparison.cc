@@ -71,7 +71,8 @@ std::vector<std::string> take_events(RespClient* subscriber) {
     if (message.elements.size() != 4) throw std::runtime_error("no message of a pattern");
     const std::string& channel = message.elements[2].text;
     if (channel == kEndOfEvents) return events;
-    events.push_back(channel + " " + quote(message.elements[3].text));
+    std::string event = channel + " " + quote(message.elements[3].text);
+    if (!is_event_excused(event)) events.push_back(std::move(event));
   }
 }
 

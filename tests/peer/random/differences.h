@@ -23,5 +23,7 @@ std::span<const Difference> differences();
 // `words` with the command's name in upper case.
 bool is_excused(const Words& words, const ReplyValue& ours, const ReplyValue& theirs);
 bool is_avoided(const Words& words);
+// A keyspace event, as "channel message", that one of them does not send.
+bool is_event_excused(std::string_view event);
 
 }  // namespace tandem::peer
