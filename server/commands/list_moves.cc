@@ -176,10 +176,10 @@ void lmpop_command(Call& call) {
 }
 
 void blmpop_command(Call& call) {
-  const auto deadline_ms = read_timeout(call, call.args[1], TimeUnit::kSeconds);
-  if (!deadline_ms) return;
   const auto request = read_multi_pop(call, 2);
-  if (request && !pop_first(call, *request)) {
+  if (!request) return;
+  const auto deadline_ms = read_timeout(call, call.args[1], TimeUnit::kSeconds);
+  if (deadline_ms && !pop_first(call, *request)) {
     wait_for(call, request->keys, *deadline_ms, &Reply::null_array);
   }
 }
