@@ -142,14 +142,15 @@ std::optional<MultiPop> read_multi_pop(Call& call, size_t first) {
   const auto end = read_list_end(call, args[next++]);
   if (!end) return std::nullopt;
   request.end = *end;
-  if (next == args.size()) return request;
-  if (next + 2 != args.size() || !equals_ignore_case(args[next], "count")) {
-    call.syntax_error();
-    return std::nullopt;
+  for (bool has_count = false; next < args.size(); next += 2, has_count = true) {
+    if (has_count || next + 1 == args.size() || !equals_ignore_case(args[next], "count")) {
+      call.syntax_error();
+      return std::nullopt;
+    }
+    const auto count = positive(args[next + 1], "ERR count should be greater than 0");
+    if (!count) return std::nullopt;
+    request.count = *count;
   }
-  const auto count = positive(args[next + 1], "ERR count should be greater than 0");
-  if (!count) return std::nullopt;
-  request.count = *count;
   return request;
 }
 

@@ -17,8 +17,13 @@ bool are_errors(const ReplyValue& ours, std::string_view our_text, const ReplyVa
   return ours.is_error() && theirs.is_error() && ours.text == our_text && theirs.text == their_text;
 }
 
-// "LREM key -9223372036854775808 element", "LPOS … RANK -9223372036854775808".
-bool is_least_integer_refused(const Words& words, const ReplyValue& ours, const ReplyValue&) {
+// "LREM key -9223372036854775808 element"
+bool is_least_count(const Words& words) {
+  return words.size() > 2 && parse_int64(words[2]) == INT64_MIN;
+}
+
+// "LPOS … RANK -9223372036854775808"
+bool is_least_rank_refused(const Words& words, const ReplyValue& ours, const ReplyValue&) {
   return std::find(words.begin(), words.end(), "-9223372036854775808") != words.end() &&
          ours.is_error() && ours.text.starts_with("ERR value is out of range, value must between");
 }
@@ -153,10 +158,10 @@ constexpr Difference kDifferences[] = {
          }},
     {.command = "LREM",
      .reason = "Valkey refuses a count that has no magnitude.",
-     .excused = is_least_integer_refused},
+     .avoided = is_least_count},
     {.command = "LPOS",
      .reason = "Valkey refuses a rank that has no magnitude.",
-     .excused = is_least_integer_refused},
+     .excused = is_least_rank_refused},
     {.command = "OBJECT",
      .reason = "7.0.15 has no listpack encoding of lists.",
      .excused =

@@ -215,6 +215,8 @@ TEST_F(ListCommandsTest, MultiPop) {
   EXPECT_EQ(run("LMPOP", "1", "l", "LEFT", "COUNT", "0"),
             "(error) ERR count should be greater than 0");
   EXPECT_EQ(run("LMPOP", "1", "l", "LEFT", "COUNT", "1", "COUNT", "1"), kSyntax);
+  EXPECT_EQ(run("LMPOP", "1", "l", "LEFT", "COUNT", "0", "COUNT"),
+            "(error) ERR count should be greater than 0");
 }
 
 TEST_F(ListCommandsTest, BlockingOnesTakeWhatIsThere) {
@@ -228,8 +230,9 @@ TEST_F(ListCommandsTest, BlockingOnesTakeWhatIsThere) {
   EXPECT_EQ(run("BLPOP", "l", "-1"), "(error) ERR timeout is negative");
   EXPECT_EQ(run("BLPOP", "l", "x"), "(error) ERR timeout is not a float or out of range");
   EXPECT_EQ(run("BLMOVE", "l", "l", "up", "left", "x"), kSyntax);
-  EXPECT_EQ(run("BLMPOP", "x", "0", "l", "LEFT"),
+  EXPECT_EQ(run("BLMPOP", "x", "1", "l", "LEFT"),
             "(error) ERR timeout is not a float or out of range");
+  EXPECT_EQ(run("BLMPOP", "x", "0", "l", "LEFT"), "(error) ERR numkeys should be greater than 0");
 }
 
 TEST_F(ListCommandsTest, DoNotBlockInsideATransaction) {

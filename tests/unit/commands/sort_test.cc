@@ -102,7 +102,7 @@ TEST_F(SortTest, ItsTargetIsAKey) {
             "[\"a\", \"b\"]");
   EXPECT_EQ(run("COMMAND", "GETKEYS", "SORT", "a", "LIMIT", "0", "1"), "[\"a\"]");
   EXPECT_EQ(run("COMMAND", "GETKEYSANDFLAGS", "SORT", "a", "STORE", "b"),
-            "[[\"a\", [RO, ACCESS]], [\"b\", [OW, UPDATE]]]");
+            "[[\"a\", [RO, access]], [\"b\", [OW, update]]]");
 }
 
 TEST_F(SortTest, RefusesWhatIsMalformed) {
