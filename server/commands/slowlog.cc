@@ -19,11 +19,7 @@ CommandLog& log_of(Call& call) { return call.executor.watch().log(); }
 // How many entries are asked for; -1 means all.
 std::optional<size_t> read_count(Call& call, std::string_view text) {
   const auto count = parse_int64(text);
-  if (!count) {
-    call.not_an_integer();
-    return std::nullopt;
-  }
-  if (*count < -1) {
+  if (!count || *count < -1) {
     call.reply.error("ERR count should be greater than or equal to -1");
     return std::nullopt;
   }
