@@ -136,6 +136,16 @@ TEST_F(GeoCommandsTest, SearchesStore) {
   EXPECT_EQ(run("GEORADIUS_RO", "Sicily", "15", "37", "100", "km", "STORE", "d"), kSyntax);
 }
 
+TEST_F(GeoCommandsTest, Events) {
+  EXPECT_EQ(events_of("GEOADD", "g", "1", "1", "a"), "zadd g");
+  EXPECT_EQ(events_of("GEOADD", "g", "1", "1", "a"), "");
+  EXPECT_EQ(events_of("GEORADIUS", "g", "1", "1", "1", "km", "STORE", "d"), "georadiusstore d");
+  EXPECT_EQ(events_of("GEOSEARCHSTORE", "d", "g", "FROMLONLAT", "1", "1", "BYRADIUS", "1", "km"),
+            "geosearchstore d");
+  EXPECT_EQ(events_of("GEOSEARCHSTORE", "d", "g", "FROMLONLAT", "9", "9", "BYRADIUS", "1", "km"),
+            "del d");
+}
+
 TEST_F(GeoCommandsTest, SearchRefuses) {
   add_sicily();
   EXPECT_EQ(run("GEOSEARCH", "Sicily", "BYRADIUS", "1", "km", "ASC", "ASC", "ASC"),

@@ -402,6 +402,30 @@ TEST_P(SortedSetCommandsTest, RefuseOtherTypes) {
   EXPECT_TRUE(effects().empty());
 }
 
+TEST_P(SortedSetCommandsTest, Events) {
+  EXPECT_EQ(events_of("ZADD", "z", "1", "a", "2", "b"), "zadd z");
+  EXPECT_EQ(events_of("ZADD", "z", "1", "a"), "");
+  EXPECT_EQ(events_of("ZADD", "z", "INCR", "1", "a"), "zincr z");
+  EXPECT_EQ(events_of("ZINCRBY", "z", "1", "a"), "zincr z");
+  EXPECT_EQ(events_of("ZREM", "z", "none"), "");
+  EXPECT_EQ(events_of("ZREM", "z", "a", "b"), "zrem z, del z");
+  run("ZADD", "z", "1", "a", "2", "b", "3", "c", "4", "d", "5", "e", "6", "f", "7", "g");
+  EXPECT_EQ(events_of("ZREMRANGEBYRANK", "z", "0", "0"), "zremrangebyrank z");
+  EXPECT_EQ(events_of("ZREMRANGEBYRANK", "z", "50", "60"), "");
+  EXPECT_EQ(events_of("ZREMRANGEBYSCORE", "z", "2", "2"), "zremrangebyscore z");
+  EXPECT_EQ(events_of("ZREMRANGEBYLEX", "z", "-", "[c"), "zremrangebylex z");
+  EXPECT_EQ(events_of("ZPOPMIN", "z"), "zpopmin z");
+  EXPECT_EQ(events_of("ZMPOP", "1", "z", "MAX"), "zpopmax z");
+  EXPECT_EQ(events_of("ZRANGESTORE", "d", "z", "0", "-1"), "zrangestore d");
+  EXPECT_EQ(events_of("ZUNIONSTORE", "d", "1", "z"), "zunionstore d");
+  EXPECT_EQ(events_of("ZINTERSTORE", "d", "1", "z"), "zinterstore d");
+  EXPECT_EQ(events_of("ZDIFFSTORE", "d", "2", "z", "z"), "del d");
+  EXPECT_EQ(events_of("ZDIFFSTORE", "d", "2", "z", "z"), "");
+  EXPECT_EQ(events_of("ZDIFFSTORE", "d", "1", "z"), "zdiffstore d");
+  EXPECT_EQ(events_of("BZPOPMAX", "z", "0"), "zpopmax z");
+  EXPECT_EQ(events_of("ZPOPMIN", "z", "9"), "zpopmin z, del z");
+}
+
 // Expiry and WATCH see each change.
 TEST_P(SortedSetCommandsTest, ChangesInPlaceAreSeen) {
   run("ZADD", "z", "1", "a", "2", "b", "3", "c");
