@@ -102,6 +102,13 @@ Words zmpop(Generator& g) {
               Words{g.one_of({"MIN", "MAX", "max"})}, g.maybe({"COUNT", g.small()}));
 }
 
+Words bzmpop(Generator& g) {
+  Words words = zmpop(g);
+  words[0] = "BZMPOP";
+  words.insert(words.begin() + 1, g.one_of({"0", "0.01", "1", "-1", "x"}));
+  return words;
+}
+
 }  // namespace
 
 void add_sorted_sets(Catalog& catalog) {
@@ -161,6 +168,11 @@ void add_sorted_sets(Catalog& catalog) {
   catalog.add(1, [](Generator& g) {
     return join({"ZSCAN", g.key(), "0"}, g.maybe({"MATCH", g.pattern()}),
                 Words{"COUNT", g.one_of({"1000000", "1000000", "1", "0", "x"})});
+  });
+  catalog.add_inside(1, bzmpop);
+  catalog.add_inside(1, [](Generator& g) {
+    return join({g.one_of({"BZPOPMIN", "BZPOPMAX"})}, g.several([&] { return g.key(); }, 3),
+                Words{g.one_of({"0", "0.5", "1", "-1", "x"})});
   });
   for (const char* command : {"ZADD", "ZINCRBY", "ZSCORE", "ZMSCORE", "ZRANGE", "ZREVRANGE",
                               "ZPOPMIN", "ZPOPMAX", "ZRANGEBYSCORE", "ZREVRANGEBYSCORE", "ZMPOP",
