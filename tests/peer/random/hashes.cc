@@ -23,7 +23,7 @@ Words hrandfield(Generator& g) {
 }
 
 Words hscan(Generator& g) {
-  return join({"HSCAN", g.key(), g.one_of({"0", "0", "0", "0", "00", "x", "18446744073709551616"})},
+  return join({"HSCAN", g.key(), g.one_of({"0", "0", "0", "0", "00", "x"})},
               g.maybe({"MATCH", g.pattern()}),
               Words{"COUNT", g.one_of({"1000000", "1000000", "1", "0", "-1", "x"})});
 }
