@@ -177,7 +177,9 @@ void intersect(const Request& request, Visit&& visit) {
       const Source& other = request.sources[i];
       const auto found = other.same_as(smallest) ? std::optional(first_score) : other.score(member);
       if (!found) return true;
-      score = aggregate(request.aggregate, score, other.weighted(*found));
+      // Infinity times zero, which is no number, makes the sum 0 and is no minimum and no maximum:
+      // only the first score counts as 0 by itself.
+      score = aggregate(request.aggregate, score, other.weight * *found);
     }
     return visit(member, score);
   });

@@ -442,5 +442,14 @@ TEST_P(SortedSetCommandsTest, ChangesInPlaceAreSeen) {
   }
 }
 
+TEST_P(SortedSetCommandsTest, InfinityTimesZero) {
+  run("ZADD", "a", "5", "m");
+  run("ZADD", "i", "inf", "m");
+  EXPECT_EQ(run("ZINTER", "2", "a", "i", "WEIGHTS", "4", "0", "WITHSCORES"), "[\"m\", \"0\"]");
+  EXPECT_EQ(run("ZINTER", "2", "a", "i", "WEIGHTS", "4", "0", "AGGREGATE", "MIN", "WITHSCORES"),
+            "[\"m\", \"20\"]");
+  EXPECT_EQ(run("ZUNION", "2", "a", "i", "WEIGHTS", "4", "0", "WITHSCORES"), "[\"m\", \"20\"]");
+}
+
 }  // namespace
 }  // namespace tandem
