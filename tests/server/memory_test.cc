@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "server/base/memory.h"
 #include "tests/support/await.h"
 #include "tests/support/pair.h"
 
@@ -36,6 +37,7 @@ void fill(const ServerProcess& server, int keys) {
 }
 
 TEST(Maxmemory, EvictedKeysGoFromTheReplicaAndTheAofToo) {
+  if (memory_used() == 0) GTEST_SKIP() << "this build's allocator does not count";
   Pair pair({"--appendonly", "yes", "--maxmemory-policy", "allkeys-lru"});
   ASSERT_TRUE(eventually([&] { return caught_up(pair.primary, pair.replica); }));
   // Enough for keys beside the backlog, which counts.
@@ -57,6 +59,7 @@ TEST(Maxmemory, EvictedKeysGoFromTheReplicaAndTheAofToo) {
 }
 
 TEST(Maxmemory, ALoweredLimitIsReachedWithoutRequests) {
+  if (memory_used() == 0) GTEST_SKIP() << "this build's allocator does not count";
   ServerProcess server({"--maxmemory-policy", "allkeys-random"});
   fill(server, 20'000);
   const int64_t keys = server.connect().call("DBSIZE").integer;
@@ -68,6 +71,7 @@ TEST(Maxmemory, ALoweredLimitIsReachedWithoutRequests) {
 }
 
 TEST(Maxmemory, WithoutAPolicyWritesAreRefusedAndReadsAreNot) {
+  if (memory_used() == 0) GTEST_SKIP() << "this build's allocator does not count";
   ServerProcess server;
   fill(server, 100);
   ASSERT_EQ(server.text("FUNCTION", "LOAD",
