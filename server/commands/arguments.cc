@@ -86,7 +86,9 @@ std::optional<int64_t> read_timeout(Call& call, std::string_view text, TimeUnit 
   if (timeout_ms < 0) return refuse("ERR timeout is negative");
   if (timeout_ms == 0) return 0;
   int64_t deadline_ms = 0;
-  if (__builtin_add_overflow(timeout_ms, call.executor.clock().monotonic_ms(), &deadline_ms)) {
+  // Rounded up: the wait is never shorter than what was asked for.
+  const int64_t started_ms = (call.executor.clock().monotonic_us() + 999) / 1000;
+  if (__builtin_add_overflow(timeout_ms, started_ms, &deadline_ms)) {
     return refuse("ERR timeout is out of range");
   }
   return deadline_ms;

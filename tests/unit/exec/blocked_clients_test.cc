@@ -211,6 +211,17 @@ TEST_F(BlockedClientsTest, TimesOut) {
   EXPECT_EQ(executor_.blocked().next_deadline_ms(), 0);
 }
 
+TEST_F(BlockedClientsTest, TimesOutNeverEarlier) {
+  clock_.now_us += 999;
+  Peer& peer = blocked("htake k 0.01");
+  clock_.now_us += 9'999;  // ten milliseconds on the clock's face, a microsecond short of them
+  executor_.blocked().time_out();
+  EXPECT_EQ(take_output(peer), "");
+  clock_.now_us += 1'000;
+  executor_.blocked().time_out();
+  EXPECT_EQ(take_output(peer), "*-1|");
+}
+
 TEST_F(BlockedClientsTest, TimesOutInResp3) {
   Peer& peer = connect();
   run(peer, "hello 3");
