@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/file.h>
 #include <sys/prctl.h>
@@ -169,6 +170,9 @@ class Worker {
     thread_ = std::thread([this] { run(); });
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
     pthread_setname_np(thread_.native_handle(), "tandem-worker");
+    // Where both share a core, handing over a job must not take it from the loop at once.
+    const sched_param no_priority{};
+    pthread_setschedparam(thread_.native_handle(), SCHED_BATCH, &no_priority);
   }
 
   void run() {
