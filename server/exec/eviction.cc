@@ -192,7 +192,10 @@ uint64_t Eviction::score(const Entry* entry) const {
 
 void Eviction::evict(const Candidate& victim) {
   executor_.effects().begin_unit();
-  executor_.keyspace().database(victim.db).erase(victim.key);
+  {
+    const LatencyTimer timer(executor_.watch().latency(), executor_.clock(), "eviction-del");
+    executor_.keyspace().database(victim.db).erase(victim.key);
+  }
   ++executor_.stats().evicted_keys;
   executor_.notify(victim.db, kEventEvicted, "evicted", victim.key);
   const std::string_view del[] = {"DEL", victim.key};
