@@ -40,6 +40,8 @@ class FunctionEngine {
   FunctionEngine& operator=(const FunctionEngine&) = delete;
 
   const FunctionSet& functions() const { return functions_; }
+  // The Lua state that all libraries live in.
+  LuaHost& host() { return *host_; }
   // Calls `visit(name, source)` for every library: what a snapshot writes and FUNCTION DUMP gives.
   void for_each_library(
       const std::function<void(std::string_view name, std::string_view source)>& visit) const;

@@ -103,6 +103,7 @@ Status LuaHost::run_library(LibraryLoad& load, std::string_view code) {
     return fail("Error compiling function: " + reason);
   }
   load_ = &load;
+  fault_line_ = 0;
   if (load.limit_us > 0) load.deadline_us = executor_.clock().monotonic_us() + load.limit_us;
   show_globals(lua_, GlobalsView::kLoad);
   const int status = call_within_limit(0, 0);
@@ -113,7 +114,11 @@ Status LuaHost::run_library(LibraryLoad& load, std::string_view code) {
     return {};
   }
   std::string reason = std::exchange(stop_message_, {});
-  if (reason.empty() && lua_istable(lua_, -1)) reason = text_field(lua_, -1, "err");
+  if (reason.empty() && lua_istable(lua_, -1)) {
+    reason = text_field(lua_, -1, "err");
+    lua_getfield(lua_, -2, "line");
+    fault_line_ = static_cast<int>(lua_tointeger(lua_, -1));
+  }
   lua_settop(lua_, base_top_);
   if (reason.empty()) reason = "ERR unknown error";
   return fail("Error registering functions: " + reason);
@@ -273,6 +278,7 @@ void LuaHost::stop(lua_State* lua, lua_Debug* where, std::string message) {
     stop_message_ = std::move(message);
     lua_getinfo(lua, "Sl", where);
     stop_position_ = std::string(where->source) + ":" + std::to_string(where->currentline);
+    fault_line_ = where->currentline;
   }
   // A coroutine that ends by an exception hands over whatever the slot above its stack's top holds
   // as its error value: let that be a live string.

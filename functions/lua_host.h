@@ -57,6 +57,9 @@ class LuaHost {
   // Runs a library's code; its register_function calls fill in load.library. The error is the
   // reason, without "ERR ".
   Status run_library(LibraryLoad& load, std::string_view code);
+  // The line of the library's code that ended the last run_library() with an error; 0 when its text
+  // did not run.
+  int fault_line() const { return fault_line_; }
   // Compiles a script of EVAL; returns the reference of the closure. The error is what EVAL
   // answers, without "ERR ".
   Result<int> compile_script(std::string_view code);
@@ -125,6 +128,7 @@ class LuaHost {
   std::vector<std::string_view> argument_views_;
   ScriptRun* run_ = nullptr;
   LibraryLoad* load_ = nullptr;
+  int fault_line_ = 0;
   int protocol_ = 2;
   std::string stop_message_;
   std::string stop_position_;  // "@user_function:3"

@@ -5,6 +5,7 @@
 #include <iostream>
 #include <iterator>
 
+#include "tools/cli/functions.h"
 #include "tools/cli/options.h"
 #include "tools/cli/rdb_fetch.h"
 #include "tools/cli/repl.h"
@@ -54,6 +55,9 @@ int run(Options options) {
       std::fprintf(stderr, "%s\n", filled.error().message.c_str());
       return 1;
     }
+  }
+  if (!options.command.empty() && options.command[0] == "functions") {
+    return run_functions(options);
   }
   Session session(std::move(options));
   if (!session.options().snapshot_path.empty()) return fetch(session);

@@ -244,6 +244,7 @@ std::string version_text() { return "tandem-cli " TANDEM_VERSION "\n"; }
 std::string usage_text() {
   return version_text() + R"(
 Usage: tandem-cli [OPTIONS] [command [argument ...]]
+       tandem-cli [OPTIONS] functions SUBCOMMAND [argument ...]   ("functions help" lists them)
 
 Where to connect
   -h <host>            Host name or address (default: 127.0.0.1)
