@@ -94,6 +94,52 @@ TEST_F(FunctionsCheckTest, FilesAreCheckedTogetherAndTheSoundOnesListed) {
   EXPECT_THAT(output.err, HasSubstr("c.lua:2: error: "));
 }
 
+TEST_F(FunctionsCheckTest, WarnsOfANoWritesFunctionThatWrites) {
+  const Output output = check_text(
+      "#!lua name=lib\n"
+      "local helpers = {}\n"
+      "function helpers.write(key) return server.call('HSET', key, 'a', 1) end\n"
+      "function helpers.read(key) return server.call('GET', key) end\n"
+      "local function deep(key)\n"
+      "  return redis.pcall('del', key)\n"
+      "end\n"
+      "local function reader(keys)\n"
+      "  local call = server.call\n"
+      "  if #keys > 1 then call('SET', keys[1], 'x') end\n"
+      "  return deep(keys[1]) or helpers.read(keys[1])\n"
+      "end\n"
+      "server.register_function{function_name='r', flags={'no-writes'}, callback=reader}\n"
+      "server.register_function('w', function(keys) return helpers.write(keys[1]) end)\n");
+  EXPECT_EQ(output.code, 0);
+  EXPECT_EQ(output.err,
+            "lib.lua:6: warning: 'r' is flagged no-writes and calls DEL, which writes\n"
+            "lib.lua:10: warning: 'r' is flagged no-writes and calls SET, which writes\n");
+}
+
+TEST_F(FunctionsCheckTest, WarnsOfCommandsThatCannotBeCalled) {
+  EXPECT_EQ(check_text("#!lua name=lib\n"
+                       "server.register_function('f', function()\n"
+                       "  server.call('GTE', 'k')\n"
+                       "  server.call('SUBSCRIBE', 'k')\n"
+                       "end)\n")
+                .err,
+            "lib.lua:3: warning: 'f' calls GTE, which is no command\n"
+            "lib.lua:4: warning: 'f' calls SUBSCRIBE, which functions may not call\n");
+}
+
+TEST_F(FunctionsCheckTest, WarnsOfGlobalsThatDoNotExist) {
+  EXPECT_EQ(
+      check_text("#!lua name=lib\n"
+                 "server.register_function('f', function(keys)\n"
+                 "  count = tonumber(keys[1])\n"
+                 "  return function() return cjson.encode(ARGV) end\n"
+                 "end)\n")
+          .err,
+      "lib.lua:3: warning: assigns to the global 'count'; globals are read-only, is a 'local' "
+      "missing?\n"
+      "lib.lua:4: warning: reads the global 'ARGV', which does not exist\n");
+}
+
 TEST_F(FunctionsCheckTest, WrongUseIsAnError) {
   EXPECT_EQ(check({}).code, 1);
   const Output unknown = run_program({tandem_cli_path(), "functions", "chekc"});

@@ -1,11 +1,18 @@
 #include "tools/cli/functions_check.h"
 
 #include <cstdio>
+#include <set>
 #include <string_view>
+#include <vector>
 
 #include "functions/function_set.h"
+#include "functions/library_header.h"
+#include "functions/lua_host.h"
+#include "server/base/strings.h"
+#include "tools/cli/command_calls.h"
 #include "tools/cli/in_process_server.h"
 #include "tools/cli/library_file.h"
+#include "tools/cli/lua_chunk.h"
 
 namespace tandem::cli {
 
@@ -28,6 +35,58 @@ void list_library(const std::string& path, const FunctionLibrary& library) {
   for (const auto& function : library.functions) std::printf("%s\n", describe(*function).c_str());
 }
 
+// Whether code of a library finds a global of this name.
+bool global_exists(lua_State* lua, const std::string& name) {
+  lua_pushcfunction(lua, [](lua_State* state) {
+    lua_getfield(state, LUA_GLOBALSINDEX, lua_tostring(state, 1));
+    return 0;
+  });
+  lua_pushlstring(lua, name.data(), name.size());
+  const bool exists = lua_pcall(lua, 1, 0, 0) == 0;
+  if (!exists) lua_pop(lua, 1);
+  return exists;
+}
+
+// What happens when the call is made, as a predicate of the function; empty when it may be made.
+std::string call_fault(Executor& executor, const Function& function, const CommandCall& call) {
+  const std::vector<std::string_view> words(call.words.begin(), call.words.end());
+  const Command* command = executor.commands().resolve(words);
+  std::string name = to_upper(call.words[0]);
+  if (command == nullptr) return "calls " + name + ", which is no command";
+  if (command->container != nullptr) name += " " + to_upper(call.words[1]);
+  if (command->is(kNoScript)) return "calls " + name + ", which functions may not call";
+  if (!function.is(kNoWrites) || !command->is(kWrite | kMayReplicate)) return {};
+  return "is flagged no-writes and calls " + name + ", which writes";
+}
+
+// What loads and will fail all the same when it is called; sorted by line.
+std::set<std::pair<int, std::string>> find_warnings(Server& server,
+                                                    const FunctionLibrary& library) {
+  std::set<std::pair<int, std::string>> warnings;
+  lua_State* lua = library.host->state();
+  for (const auto& function : library.functions) {
+    lua_rawgeti(lua, LUA_REGISTRYINDEX, function->callback);
+    // server.register_function takes functions of C as well: tostring, say.
+    if (lua_iscfunction(lua, -1) == 0) {
+      for (const CommandCall& call : find_command_calls(lua)) {
+        const std::string fault = call_fault(server.executor(), *function, call);
+        if (!fault.empty()) warnings.emplace(call.line, "'" + function->name + "' " + fault);
+      }
+    }
+    lua_pop(lua, 1);
+  }
+  const std::string_view code = parse_library_header(library.source).value().code;
+  for (const GlobalUse& use : global_uses(compile_lua(code, "=library").value())) {
+    if (use.is_write) {
+      warnings.emplace(use.line, "assigns to the global '" + use.name +
+                                     "'; globals are read-only, is a 'local' missing?");
+    } else if (!global_exists(lua, use.name)) {
+      warnings.emplace(use.line, "reads the global '" + use.name + "', which does not exist");
+    }
+  }
+  return warnings;
+}
+
 bool check_file(Server& server, const std::string& path) {
   const Result<std::string> source = read_library_file(path);
   Diagnostic fault{path, 1, source.ok() ? "" : source.error().message};
@@ -36,7 +95,11 @@ bool check_file(Server& server, const std::string& path) {
     std::fprintf(stderr, "%s\n", fault.to_string("error").c_str());
     return false;
   }
-  list_library(path, *server.functions().functions().libraries().find(name)->second);
+  const FunctionLibrary& library = *server.functions().functions().libraries().find(name)->second;
+  list_library(path, library);
+  for (const auto& [line, message] : find_warnings(server, library)) {
+    std::fprintf(stderr, "%s\n", Diagnostic{path, line, message}.to_string("warning").c_str());
+  }
   return true;
 }
 
