@@ -42,8 +42,8 @@ std::string dump_value(const Entry& entry) {
   });
 }
 
-std::string dump_libraries(const std::vector<std::string>& sources) {
-  return make_payload(rdb::kVersion, [&](RdbEncoder& out) {
+std::string dump_libraries(const std::vector<std::string>& sources, int version) {
+  return make_payload(version, [&](RdbEncoder& out) {
     for (const std::string& source : sources) {
       out.byte(rdb::kFunction);
       out.string(source);

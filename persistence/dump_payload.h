@@ -4,6 +4,7 @@
 #include <string_view>
 #include <vector>
 
+#include "persistence/rdb_format.h"
 #include "persistence/rdb_reader.h"
 #include "server/base/result.h"
 #include "server/store/entry.h"
@@ -17,8 +18,9 @@ inline constexpr std::string_view kBadPayloadFooter = "DUMP payload version or c
 
 // DUMP's reply for a key.
 std::string dump_value(const Entry& entry);
-// FUNCTION DUMP's reply for these library sources.
-std::string dump_libraries(const std::vector<std::string>& sources);
+// FUNCTION DUMP's reply for these library sources. The records are the same since version 10, the
+// first with libraries; a server refuses a payload of a version that it does not know.
+std::string dump_libraries(const std::vector<std::string>& sources, int version = rdb::kVersion);
 
 // Checks the footer and returns what stands before it, a view into `payload`. kInvalid with
 // kBadPayloadFooter as its message when the payload is too short, of a newer version, or damaged.

@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "tools/cli/functions_check.h"
+#include "tools/cli/functions_manage.h"
 
 namespace tandem::cli {
 
@@ -12,9 +13,22 @@ namespace {
 constexpr FunctionsSubcommand kSubcommands[] = {
     {"check", "FILE...", "Compile and register libraries without a server; report faults",
      run_functions_check},
+    {"list", "[--json]", "Show the functions of servers, their flags and descriptions (*)",
+     run_functions_list},
+    {"load", "PATH... [--replace]", "Load .lua files, directories of them, and RDB files (*)",
+     run_functions_load},
+    {"diff", "PATH...|--from SERVER", "Show what would make servers like the source (*)",
+     run_functions_diff},
+    {"delete", "NAME...", "Delete libraries (*)", run_functions_delete},
+    {"dump", "FILE", "Save a server's libraries as a FUNCTION DUMP payload", run_functions_dump},
+    {"restore", "FILE [--policy flush|append|replace]", "Restore such a payload (*)",
+     run_functions_restore},
+    {"extract", "[SOURCE] FILE",
+     "Write an RDB file of only the libraries of a server, or of an RDB file or AOF directory",
+     run_functions_extract},
 };
 
-constexpr size_t kSummaryColumn = 40;
+constexpr size_t kSummaryColumn = 48;
 
 }  // namespace
 
@@ -28,6 +42,11 @@ std::string functions_usage() {
     line.resize(std::max(line.size() + 2, kSummaryColumn), ' ');
     text.append(line).append(subcommand.summary).append("\n");
   }
+  text +=
+      "\n(*) for the server of the options, or for each that a --to SERVER behind the command "
+      "names:\n"
+      "host:port, a socket's path or a URI. What changes libraries changes them on all or on "
+      "none.\n";
   return text;
 }
 
