@@ -80,7 +80,7 @@ const ValueCodec& codec_of(ValueType type) {
   }
   // Types come with their way into files; one without is a programming error that must not end as
   // a file with keys missing.
-  assert(!"a value type that cannot be written");
+  assert(false && "a value type that cannot be written");
   std::abort();
 }
 
