@@ -79,7 +79,7 @@ LuaHost::LuaHost(Executor& executor, ScriptWorld world)
   lua_pushcfunction(lua_, describe_error);
   results_ = std::make_unique<LuaResultWriter>(lua_);
   base_top_ = lua_gettop(lua_);
-  lua_sethook(lua_, &LuaHost::hook, LUA_MASKCOUNT, kHookInstructions);
+  observe_lines(nullptr);
 }
 
 LuaHost::~LuaHost() { lua_close(lua_); }
@@ -226,7 +226,18 @@ void LuaHost::reply_with_error(const Function& function, Reply& reply) {
   reply.error(text);
 }
 
-void LuaHost::hook(lua_State* lua, lua_Debug* where) { of(lua).on_hook(lua, where); }
+void LuaHost::observe_lines(LineObserver* observer) {
+  line_observer_ = observer;
+  const int events = LUA_MASKCOUNT | (observer != nullptr ? LUA_MASKLINE : 0);
+  lua_sethook(lua_, &LuaHost::hook, events, kHookInstructions);
+}
+
+void LuaHost::hook(lua_State* lua, lua_Debug* where) {
+  LuaHost& host = of(lua);
+  if (where->event == LUA_HOOKCOUNT) return host.on_hook(lua, where);
+  // A coroutine keeps the hook that was set when it was made.
+  if (host.line_observer_ != nullptr) host.line_observer_->on_line(host, lua, where);
+}
 
 void LuaHost::on_hook(lua_State* lua, lua_Debug* where) {
   if (stopped()) stop(lua, where, stop_message_);

@@ -21,6 +21,7 @@ namespace tandem {
 
 class Call;
 class Executor;
+class LuaHost;
 
 // Thrown through Lua to end a script that was killed or ran too long. Not a Lua error, so that
 // neither pcall nor an error handler of the script can hold it up; the checked versions of pcall,
@@ -37,6 +38,15 @@ struct LibraryLoad {
 // The two worlds of Lua code, each in a state of its own: function libraries, and the scripts of
 // EVAL.
 enum class ScriptWorld : uint8_t { kFunctions, kScripts };
+
+// Is told of each line of Lua code before it runs: coverage, say.
+class LineObserver {
+ public:
+  virtual ~LineObserver() = default;
+  // `where` holds the current line; lua_getinfo() gives more of it. host.run() or host.load() says
+  // whose code it is.
+  virtual void on_line(LuaHost& host, lua_State* lua, lua_Debug* where) = 0;
+};
 
 // A Lua state with its sandbox, and what runs in it.
 //
@@ -100,6 +110,9 @@ class LuaHost {
     const size_t limit_;
   };
 
+  // Null: nobody. Otherwise it outlives the observation, which slows all Lua code down.
+  void observe_lines(LineObserver* observer);
+
   // For C functions that take long: serves others and ends the script as the hook does between
   // Lua's own instructions.
   void check_time(lua_State* lua);
@@ -128,6 +141,7 @@ class LuaHost {
   std::vector<std::string_view> argument_views_;
   ScriptRun* run_ = nullptr;
   LibraryLoad* load_ = nullptr;
+  LineObserver* line_observer_ = nullptr;
   int fault_line_ = 0;
   int protocol_ = 2;
   std::string stop_message_;

@@ -5,6 +5,7 @@
 
 #include "tools/cli/functions_check.h"
 #include "tools/cli/functions_manage.h"
+#include "tools/cli/functions_test.h"
 
 namespace tandem::cli {
 
@@ -13,6 +14,8 @@ namespace {
 constexpr FunctionsSubcommand kSubcommands[] = {
     {"check", "FILE...", "Compile and register libraries without a server; report faults",
      run_functions_check},
+    {"test", "[OPTION...] FILE_test.lua...", "Run unit tests of functions without a server",
+     run_functions_test},
     {"list", "[--json]", "Show the functions of servers, their flags and descriptions (*)",
      run_functions_list},
     {"load", "PATH... [--replace]", "Load .lua files, directories of them, and RDB files (*)",

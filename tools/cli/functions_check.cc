@@ -110,6 +110,7 @@ int run_functions_check(const Options&, std::span<const std::string> arguments) 
     std::fputs("tandem-cli functions check: name at least one file\n", stderr);
     return 1;
   }
+  log_to_standard_error();
   InProcessServer in_process;
   bool sound = true;
   for (const std::string& path : arguments) sound &= check_file(in_process.server(), path);

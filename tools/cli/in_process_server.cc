@@ -1,7 +1,9 @@
 #include "tools/cli/in_process_server.h"
 
+#include <cstdlib>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -9,6 +11,7 @@
 #include "server/base/config.h"
 #include "server/base/env.h"
 #include "server/base/link.h"
+#include "server/base/log.h"
 #include "server/exec/client.h"
 #include "server/exec/executor.h"
 
@@ -17,6 +20,7 @@ namespace tandem::cli {
 namespace {
 
 constexpr uint64_t kRandomSeed = 1;
+constexpr std::string_view kConfiguration = "save \"\"\n";
 
 class StandingClock final : public Clock {
  public:
@@ -143,19 +147,21 @@ class ReplyLink final : public Link {
 }  // namespace
 
 struct InProcessServer::World {
-  World() : server(config, tandem::World{env, loop, clock, kRandomSeed}) {
-    // Nothing to read: it cannot fail.
-    if (!server.start().ok()) std::abort();
+  World() {
+    // Neither has anything to read that could fail.
+    const bool configured = config.load_text(env, kConfiguration, "(in process)").ok();
+    server.emplace(config, tandem::World{env, loop, clock, kRandomSeed});
+    if (!configured || !server->start().ok()) std::abort();
     connect();
   }
 
   void connect() {
     link = std::make_unique<ReplyLink>();
-    client = server.executor().adopt_link(link.get(), ClientKind::kNormal);
+    client = server->executor().adopt_link(link.get(), ClientKind::kNormal);
   }
 
   void end_turn() {
-    server.end_of_turn();
+    server->end_of_turn();
     loop.run_due();
   }
 
@@ -164,18 +170,22 @@ struct InProcessServer::World {
   EmptyEnv env{loop};
   Config config{"/"};
   std::unique_ptr<ReplyLink> link;  // outlives its client, which the server owns
-  Server server;
+  std::optional<Server> server;
   Client* client = nullptr;
 };
+
+void log_to_standard_error() {
+  if (!open_log("/dev/stderr").ok()) set_log_level(LogLevel::kNothing);
+}
 
 InProcessServer::InProcessServer() : world_(std::make_unique<World>()) {}
 InProcessServer::~InProcessServer() = default;
 
-Server& InProcessServer::server() { return world_->server; }
+Server& InProcessServer::server() { return *world_->server; }
 
 ReplyValue InProcessServer::run(const std::vector<std::string_view>& words) {
   Client& client = *world_->client;
-  world_->server.executor().execute(client, words);
+  world_->server->executor().execute(client, words);
   if (client.blocked() && client.blocker() != nullptr) client.blocker()->unblock(client, {});
   ReplyReader reader;
   reader.feed(world_->link->output().view());
@@ -195,7 +205,7 @@ int64_t InProcessServer::now_us() const { return world_->clock.wall_us(); }
 
 void InProcessServer::advance_us(int64_t by_us) {
   world_->clock.advance_us(by_us);
-  world_->server.executor().refresh_time();
+  world_->server->executor().refresh_time();
   world_->end_turn();
 }
 

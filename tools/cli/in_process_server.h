@@ -11,6 +11,9 @@
 
 namespace tandem::cli {
 
+// Sends what servers of this process log (server.log() of functions, say) to standard error.
+void log_to_standard_error();
+
 // A whole server in this process, without sockets, files or threads, with one client. Everything
 // but its clock is a server's; the same requests get the same replies in every run.
 //
