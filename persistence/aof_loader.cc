@@ -51,7 +51,7 @@ Result<bool> begins_with_snapshot(ReadableFile& file) {
 
 std::string repair_advice(const std::string& path) {
   return ". Make a backup of " + path +
-         ", then cut it at that offset or repair it with valkey-check-aof --fix";
+         ", then cut it at that offset or repair it with tandem-cli aof check --fix";
 }
 
 }  // namespace

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "server/base/numbers.h"
+
 namespace tandem {
 
 namespace {
@@ -10,6 +12,7 @@ constexpr size_t kReadStep = 256 * 1024;
 // The longest line of an array or bulk header, or of an annotation.
 constexpr size_t kMaxHeaderBytes = 24;
 constexpr size_t kMaxAnnotationBytes = 4096;
+constexpr std::string_view kTimestampMark = "#TS:";
 // The protocol's own bounds, beyond which a number is damage and no truncation.
 constexpr uint64_t kMaxArgs = INT32_MAX;
 constexpr uint64_t kMaxArgBytes = uint64_t{1} << 40;
@@ -78,12 +81,18 @@ Result<AofReader::Step> AofReader::read_header(char mark, std::string_view expec
   return corrupt("a shorter number in " + std::string(expected));
 }
 
-Result<AofReader::Step> AofReader::skip_line() {
+Result<AofReader::Step> AofReader::skip_annotation() {
   for (size_t i = 0; i < kMaxAnnotationBytes; ++i) {
     Result<bool> more = available(1);
     if (!more.ok()) return more.error();
     if (!more.value()) return Step::kFileEnded;
-    if (buffer_[at_++] == '\n') return Step::kDone;
+    if (buffer_[at_++] != '\n') continue;
+    std::string_view line = std::string_view(buffer_).substr(begin_, at_ - begin_ - 1);
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    if (!line.starts_with(kTimestampMark)) return Step::kDone;
+    const auto seconds = parse_int64(line.substr(kTimestampMark.size()));
+    if (seconds) timestamp_s_ = seconds;
+    return Step::kDone;
   }
   return corrupt("the end of an annotation line");
 }
@@ -119,7 +128,7 @@ Result<AofReader::Outcome> AofReader::next() {
     if (!more.ok()) return more.error();
     if (!more.value()) return Outcome::kEnd;
     const bool annotation = buffer_[at_] == '#';
-    Result<Step> step = annotation ? skip_line() : read_command();
+    Result<Step> step = annotation ? skip_annotation() : read_command();
     if (!step.ok()) return step.error();
     if (step.value() == Step::kFileEnded) {
       at_ = begin_;

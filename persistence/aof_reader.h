@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -31,6 +32,10 @@ class AofReader {
   std::span<const std::string_view> args() const { return args_; }
   // Where the command that next() found or missed begins; at the end, the end.
   uint64_t offset() const { return base_ + begin_; }
+  // One past the command that next() found.
+  uint64_t end_offset() const { return base_ + at_; }
+  // Unix seconds of the last timestamp annotation ("#TS:1700000000") that next() passed.
+  std::optional<int64_t> timestamp_s() const { return timestamp_s_; }
 
  private:
   enum class Step : uint8_t { kDone, kFileEnded };
@@ -41,7 +46,7 @@ class AofReader {
   Result<bool> available(size_t bytes);
   Result<Step> read_command();
   Result<Step> read_header(char mark, std::string_view expected, uint64_t max, uint64_t* value);
-  Result<Step> skip_line();
+  Result<Step> skip_annotation();
   Error corrupt(std::string_view expected) const;
 
   ReadableFile* file_;
@@ -51,6 +56,7 @@ class AofReader {
   std::string buffer_;
   std::vector<Piece> pieces_;
   std::vector<std::string_view> args_;
+  std::optional<int64_t> timestamp_s_;
 };
 
 }  // namespace tandem

@@ -74,10 +74,12 @@ Result<AofFiles> open_directory(Env& env, const std::string& directory) {
 // A walk through the commands of one file: tells the visitor of those that are to be executed.
 class CommandWalk {
  public:
-  CommandWalk(ReadableFile* file, uint64_t offset, AofVisitor* visitor, AofWalk* walk)
-      : reader_(file, offset), visitor_(visitor), walk_(walk) {}
+  // Begins where the walk's sound bytes end.
+  CommandWalk(ReadableFile* file, AofVisitor* visitor, std::optional<int64_t> until_s,
+              AofWalk* walk)
+      : reader_(file, walk->sound_bytes), visitor_(visitor), until_s_(until_s), walk_(walk) {}
 
-  // Until the end or the first damage.
+  // Until the end, the first damage, or the first command that is too late.
   Status run();
 
  private:
@@ -89,10 +91,11 @@ class CommandWalk {
   Status accept();
   Status deliver(std::span<const std::string_view> args, uint64_t offset);
   Status execute();
-  Status check_end(AofReader::Outcome outcome) const;
+  Status check_end(AofReader::Outcome outcome);
 
   AofReader reader_;
   AofVisitor* visitor_;
+  const std::optional<int64_t> until_s_;
   AofWalk* walk_;
   std::optional<uint64_t> multi_began_;
   std::vector<Queued> queued_;
@@ -102,18 +105,25 @@ Status CommandWalk::run() {
   while (true) {
     Result<AofReader::Outcome> outcome = reader_.next();
     if (!outcome) return outcome.error();
-    if (!multi_began_) walk_->sound_bytes = reader_.offset();
+    if (until_s_ && reader_.timestamp_s() > until_s_) {
+      walk_->later = true;
+      return {};
+    }
     if (outcome.value() != AofReader::Outcome::kCommand) return check_end(outcome.value());
     if (Status status = accept(); !status) return status;
+    if (!multi_began_) walk_->sound_bytes = reader_.end_offset();
   }
 }
 
-Status CommandWalk::check_end(AofReader::Outcome outcome) const {
+Status CommandWalk::check_end(AofReader::Outcome outcome) {
   if (outcome == AofReader::Outcome::kTruncated) {
     return make_error(ErrorKind::kCorrupt, "the file ends inside a command that began",
                       reader_.offset());
   }
-  if (!multi_began_) return {};
+  if (!multi_began_) {
+    walk_->sound_bytes = reader_.offset();
+    return {};
+  }
   return make_error(ErrorKind::kCorrupt,
                     "the file ends before the EXEC of a transaction that began", *multi_began_);
 }
@@ -176,7 +186,8 @@ bool is_snapshot_file(Env& env, const std::string& path) {
   return file && begins_as_snapshot(*file.value());
 }
 
-Result<AofWalk> walk_data_file(Env& env, const std::string& path, AofVisitor* visitor) {
+Result<AofWalk> walk_data_file(Env& env, const std::string& path, AofVisitor* visitor,
+                               std::optional<int64_t> until_s) {
   Result<std::unique_ptr<ReadableFile>> file = env.open_read(path);
   if (!file) return file.error();
   AofWalk walk{.size = file.value()->size()};
@@ -190,7 +201,7 @@ Result<AofWalk> walk_data_file(Env& env, const std::string& path, AofVisitor* vi
     }
     walk.sound_bytes = end.value().offset;
   }
-  Status walked = CommandWalk(file.value().get(), walk.sound_bytes, visitor, &walk).run();
+  Status walked = CommandWalk(file.value().get(), visitor, until_s, &walk).run();
   if (!walked) walk.damage = walked.error();
   return walk;
 }

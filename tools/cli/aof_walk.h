@@ -37,18 +37,23 @@ class AofVisitor : public RdbTarget {
 };
 
 struct AofWalk {
-  // Everything before is sound: a whole snapshot, whole commands, no open transaction.
+  // Everything before is sound: a whole snapshot, whole commands, no open transaction, no
+  // annotation without a command.
   uint64_t sound_bytes = 0;
   uint64_t size = 0;
   bool has_snapshot = false;
   uint64_t commands = 0;  // delivered
+  // The walk ended where a timestamp says that what follows is later than wanted.
+  bool later = false;
   // Why the walk ended before the file did, with the offset: a damaged place, an unfinished command
   // or transaction at the end, or what the visitor refused.
   std::optional<Error> damage;
 };
 
-// Walks one file, which may be an RDB file, an AOF, or an AOF that begins with a snapshot. Fails
-// only when the file cannot be read at all.
-Result<AofWalk> walk_data_file(Env& env, const std::string& path, AofVisitor* visitor);
+// Walks one file, which may be an RDB file, an AOF, or an AOF that begins with a snapshot; as far
+// as commands that are later than `until_s` (Unix seconds), when that is given. Fails only when the
+// file cannot be read at all.
+Result<AofWalk> walk_data_file(Env& env, const std::string& path, AofVisitor* visitor,
+                               std::optional<int64_t> until_s = std::nullopt);
 
 }  // namespace tandem::cli

@@ -73,15 +73,6 @@ Status FunctionHistory::restore(std::span<const std::string_view> args) {
   return {};
 }
 
-class SnapshotFileSink final : public ByteSink {
- public:
-  explicit SnapshotFileSink(SnapshotFile* file) : file_(file) {}
-  Status write(std::string_view bytes) override { return file_->write(bytes); }
-
- private:
-  SnapshotFile* file_;
-};
-
 std::vector<std::string> sources_of(const Libraries& libraries) {
   std::vector<std::string> sources;
   for (const auto& [name, source] : libraries) sources.push_back(source);

@@ -5,9 +5,11 @@
 #include <iostream>
 #include <iterator>
 
+#include "tools/cli/aof_tools.h"
 #include "tools/cli/functions.h"
 #include "tools/cli/options.h"
 #include "tools/cli/rdb_fetch.h"
+#include "tools/cli/rdb_tools.h"
 #include "tools/cli/repl.h"
 #include "tools/cli/session.h"
 
@@ -59,6 +61,8 @@ int run(Options options) {
   if (!options.command.empty() && options.command[0] == "functions") {
     return run_functions(options);
   }
+  if (!options.command.empty() && options.command[0] == "rdb") return run_rdb(options);
+  if (!options.command.empty() && options.command[0] == "aof") return run_aof(options);
   Session session(std::move(options));
   if (!session.options().snapshot_path.empty()) return fetch(session);
   const Options& settled = session.options();

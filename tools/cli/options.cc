@@ -245,6 +245,7 @@ std::string usage_text() {
   return version_text() + R"(
 Usage: tandem-cli [OPTIONS] [command [argument ...]]
        tandem-cli [OPTIONS] functions SUBCOMMAND [argument ...]   ("functions help" lists them)
+       tandem-cli rdb check|inspect|convert FILE ...    and    tandem-cli aof check PATH
 
 Where to connect
   -h <host>            Host name or address (default: 127.0.0.1)

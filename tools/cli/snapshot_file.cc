@@ -64,7 +64,14 @@ Status SnapshotFile::open(const std::string& path) {
   if (access(path.c_str(), W_OK) != 0) return file_error("opening", path);
   char resolved[PATH_MAX];
   if (realpath(path.c_str(), resolved) == nullptr) return file_error("opening", path);
-  return open_beside(resolved);
+  Status opened = open_beside(resolved);
+  if (!opened) return opened;
+  // A server that could use the old file must be able to use the new one.
+  if (fchown(fd_, existing.st_uid, existing.st_gid) != 0 && errno != EPERM) {
+    return file_error("changing the owner of", path);
+  }
+  if (fchmod(fd_, existing.st_mode & 07777) != 0) return file_error("changing the mode of", path);
+  return {};
 }
 
 Status SnapshotFile::open_beside(const std::string& path) {
@@ -91,9 +98,14 @@ Status SnapshotFile::write(std::string_view bytes) {
   return {};
 }
 
+Status SnapshotFile::sync() {
+  if (temporary_.empty() || fsync(fd_) == 0) return {};
+  return file_error("syncing", path_);
+}
+
 Status SnapshotFile::commit() {
   if (temporary_.empty()) return {};
-  if (fsync(fd_) != 0) return file_error("syncing", path_);
+  if (Status synced = sync(); !synced) return synced;
   if (rename(temporary_.c_str(), target_.c_str()) != 0) return file_error("renaming to", path_);
   temporary_.clear();
   int directory = ::open(directory_of(target_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
