@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "server/base/numbers.h"
-#include "server/resp/resp_format.h"
+#include "server/resp/request_encoder.h"
 
 namespace tandem {
 
@@ -91,7 +91,7 @@ void EffectStream::add(int db, std::span<const std::string_view> args) {
     // transactions only.
     const uint8_t targets = std::exchange(targets_, kEffectToAll);
     const size_t begin = pending_.size();
-    encode(select);
+    append_request(pending_, select);
     if (unit_effects_ > 0) note_part(begin);
     targets_ = targets;
     selected_db_ = db;
@@ -101,20 +101,11 @@ void EffectStream::add(int db, std::span<const std::string_view> args) {
     pending_.append(kMulti);
   }
   const size_t begin = pending_.size();
-  encode(args);
+  append_request(pending_, args);
   note_part(begin);
   ++unit_effects_;
   ++encoded_count_;
   end_unit();
-}
-
-void EffectStream::encode(std::span<const std::string_view> args) {
-  size_t room = kRespHeaderBytes;
-  for (std::string_view arg : args) room += kRespHeaderBytes + arg.size() + 2;
-  char* const begin = pending_.reserve(room);
-  char* end = write_resp_header(begin, '*', args.size());
-  for (std::string_view arg : args) end = write_resp_bulk(end, arg);
-  pending_.commit(static_cast<size_t>(end - begin));
 }
 
 }  // namespace tandem

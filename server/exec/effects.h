@@ -72,7 +72,6 @@ class EffectStream {
   };
 
   bool wanted() const;
-  void encode(std::span<const std::string_view> args);
   void note_part(size_t begin);
   void deliver_unit();
   void deliver_parts();
