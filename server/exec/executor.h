@@ -148,6 +148,7 @@ class Executor final : public KeyspaceObserver, public ErrorListener {
   // Whether no key that the client WATCHes has changed or expired since.
   bool watch_intact(Client& client);
   void unwatch_all(Client& client);
+  WatchedKeys& watched_keys() { return *watched_; }
   // Frees memory when more than maxmemory is used, as far as one step may, and sets
   // DispatchState::over_memory_limit: whether there was nothing to free. Dispatch does it before
   // each command.

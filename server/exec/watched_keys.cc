@@ -8,33 +8,42 @@
 namespace tandem {
 
 void WatchedKeys::add(Client& client, int db, std::string_view key) {
-  auto found = watchers_.find(DatabaseKeyView{db, key});
-  if (found == watchers_.end()) {
-    found = watchers_.emplace(DatabaseKey{db, std::string(key)}, std::vector<Client*>()).first;
+  const auto found = watchers_.find(DatabaseKeyView{db, key});
+  if (found != watchers_.end()) {
+    const std::vector<bool*>& watches = found->second;
+    if (std::find(watches.begin(), watches.end(), &client.watch_broken) != watches.end()) return;
   }
-  std::vector<Client*>& clients = found->second;
-  if (std::find(clients.begin(), clients.end(), &client) != clients.end()) return;
-  clients.push_back(&client);
+  add(db, key, &client.watch_broken);
   client.watched.emplace_back(db, std::string(key));
 }
 
-void WatchedKeys::remove(Client& client) {
-  for (const auto& [db, key] : client.watched) {
-    const auto found = watchers_.find(DatabaseKeyView{db, key});
-    if (found == watchers_.end()) continue;
-    std::erase(found->second, &client);
-    if (found->second.empty()) watchers_.erase(found);
+void WatchedKeys::add(int db, std::string_view key, bool* broken) {
+  auto found = watchers_.find(DatabaseKeyView{db, key});
+  if (found == watchers_.end()) {
+    found = watchers_.emplace(DatabaseKey{db, std::string(key)}, std::vector<bool*>()).first;
   }
+  found->second.push_back(broken);
+}
+
+void WatchedKeys::remove(Client& client) {
+  for (const auto& [db, key] : client.watched) remove(db, key, &client.watch_broken);
   client.watched.clear();
+}
+
+void WatchedKeys::remove(int db, std::string_view key, const bool* broken) {
+  const auto found = watchers_.find(DatabaseKeyView{db, key});
+  if (found == watchers_.end()) return;
+  std::erase(found->second, broken);
+  if (found->second.empty()) watchers_.erase(found);
 }
 
 void WatchedKeys::touch(int db, std::string_view key) {
   const auto found = watchers_.find(DatabaseKeyView{db, key});
-  if (found != watchers_.end()) break_watches(found->second);
+  if (found != watchers_.end()) break_all(found->second);
 }
 
-void WatchedKeys::break_watches(const std::vector<Client*>& clients) {
-  for (Client* client : clients) client->watch_broken = true;
+void WatchedKeys::break_all(const std::vector<bool*>& watches) {
+  for (bool* broken : watches) *broken = true;
 }
 
 }  // namespace tandem
