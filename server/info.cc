@@ -320,7 +320,7 @@ void add_stats(const InfoSources& from, InfoText* out) {
   out->field("pubsub_channels", pubsub.topic_count(SubscriptionKind::kChannel));
   out->field("pubsub_patterns", pubsub.topic_count(SubscriptionKind::kPattern));
   out->field("pubsubshard_channels", pubsub.topic_count(SubscriptionKind::kShardChannel));
-  out->field("migrate_cached_sockets", 0);
+  out->field("migrate_cached_sockets", from.idle_outgoing_connections);
   out->field("slave_expires_tracked_keys", 0);
   const Tracking& tracking = from.executor.tracking();
   out->field("tracking_total_keys", tracking.key_count());

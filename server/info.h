@@ -30,6 +30,7 @@ struct InfoSources {
   size_t script_source_bytes = 0;
   size_t script_lua_bytes = 0;  // of EVAL's Lua state
   uint64_t evicted_scripts = 0;
+  size_t idle_outgoing_connections = 0;
 };
 
 // INFO's text for these section names: single ones, "default", "all", "everything", in any case;

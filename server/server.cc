@@ -34,6 +34,7 @@ Server::Server(Config& config, World world)
       persistence_(config, world.env, world.clock, executor_),
       replication_(Replication::World{config, world.env, world.loop, world.clock, executor_,
                                       persistence_, world.random_seed + 1, world.make_pipe}),
+      outgoing_(world.loop, executor_),
       run_id_(Random(world.random_seed ^ 0x5DEECE66DULL).hex(40)),
       started_ms_(world.clock.wall_ms()) {
   services_.config = &config_;
@@ -46,6 +47,7 @@ Server::Server(Config& config, World world)
   services_.scripts = &scripts_;
   services_.persistence = &persistence_;
   services_.replication = &replication_;
+  services_.outgoing = &outgoing_;
   services_.control = this;
   register_all_commands(executor_.commands());
   keyspace_.set_background([this](std::function<void()> work) {
@@ -229,7 +231,8 @@ std::string Server::info(std::span<const std::string_view> sections) {
                                 .scripts = scripts_.cache().size(),
                                 .script_source_bytes = scripts_.cache().source_bytes(),
                                 .script_lua_bytes = scripts_.memory_bytes(),
-                                .evicted_scripts = scripts_.evicted()},
+                                .evicted_scripts = scripts_.evicted(),
+                                .idle_outgoing_connections = outgoing_.idle_connections()},
                     sections);
 }
 

@@ -15,6 +15,7 @@
 #include "server/base/link.h"
 #include "server/commands/services.h"
 #include "server/exec/executor.h"
+#include "server/exec/outgoing.h"
 #include "server/store/keyspace.h"
 #include "server/traffic_rates.h"
 
@@ -83,6 +84,7 @@ class Server final : public ServerControl {
   ScriptEngine scripts_;
   Persistence persistence_;
   Replication replication_;
+  Outgoing outgoing_;
   TrafficRates traffic_;
   std::string run_id_;
   int64_t started_ms_;

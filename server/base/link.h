@@ -66,8 +66,8 @@ using PipeId = uint64_t;
 class Loop {
  public:
   virtual ~Loop() = default;
-  // Starts a connection attempt. `connected` gets the link, or an error, on a later turn; it then
-  // sets the handler.
+  // Starts a connection attempt. `connected` gets the link, or an error (kNotFound when the host
+  // has no address), on a later turn; it then sets the handler.
   using Connected = std::function<void(Result<std::unique_ptr<Link>>)>;
   virtual void connect(const std::string& host, int port, Connected connected) = 0;
   // Takes over a link from connect() and delivers its events to `handler`, which outlives

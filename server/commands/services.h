@@ -15,6 +15,7 @@ class Config;
 class Executor;
 class FunctionEngine;
 class Keyspace;
+class Outgoing;
 class Persistence;
 class Replication;
 class ScriptEngine;
@@ -55,6 +56,7 @@ struct Services {
   ScriptEngine* scripts = nullptr;
   Persistence* persistence = nullptr;
   Replication* replication = nullptr;
+  Outgoing* outgoing = nullptr;
   ServerControl* control = nullptr;
 };
 

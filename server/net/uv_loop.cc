@@ -386,7 +386,7 @@ void UvLoop::resolved(Connecting* attempt, int status) {
     return;
   }
   if (status < 0) {
-    finish_connect(attempt, make_error(ErrorKind::kIo,
+    finish_connect(attempt, make_error(ErrorKind::kNotFound,
                                        "resolving " + attempt->where + ": " + uv_strerror(status)));
     return;
   }
