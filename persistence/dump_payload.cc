@@ -32,14 +32,26 @@ bool readable_version(uint64_t version) {
          (version >= rdb::kFirstValkeyVersion && version <= rdb::kNewestVersion);
 }
 
-}  // namespace
-
-std::string dump_value(const Entry& entry) {
+// Older versions do not know when a stream's consumers were active last.
+int oldest_version_for(const Entry& entry) {
   const int version = version_for(entry);
+  const bool older = version == rdb::kVersion && entry.type() != ValueType::kStream;
+  return older ? rdb::kVersionForUnknownReplica : version;
+}
+
+std::string dump_at(int version, const Entry& entry) {
   return make_payload(version, [&](RdbEncoder& out) {
     out.byte(rdb_type_of(entry, version));
     write_rdb_value(out, entry, version);
   });
+}
+
+}  // namespace
+
+std::string dump_value(const Entry& entry) { return dump_at(version_for(entry), entry); }
+
+std::string dump_value_for_older(const Entry& entry) {
+  return dump_at(oldest_version_for(entry), entry);
 }
 
 std::string dump_libraries(const std::vector<std::string>& sources, int version) {

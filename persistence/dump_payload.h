@@ -18,6 +18,8 @@ inline constexpr std::string_view kBadPayloadFooter = "DUMP payload version or c
 
 // DUMP's reply for a key.
 std::string dump_value(const Entry& entry);
+// The same in the oldest version that loses nothing, for a server that may be older than this one.
+std::string dump_value_for_older(const Entry& entry);
 // FUNCTION DUMP's reply for these library sources. The records are the same since version 10, the
 // first with libraries; a server refuses a payload of a version that it does not know.
 std::string dump_libraries(const std::vector<std::string>& sources, int version = rdb::kVersion);
