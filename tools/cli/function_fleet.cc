@@ -31,11 +31,13 @@ Status prepare(Member* member, const PlanChange& plan) {
   return {};
 }
 
-// What became of a server whose change is to be undone.
-Result<std::string> put_back(Member* member) {
+// What became of a server whose change is to be undone. A signal ends the waiting for one that does
+// not answer.
+Result<std::string> put_back(Member* member, InterruptWatch* watch) {
   FunctionServer& server = member->server;
   // After a broken connection or an interrupted reply nothing is known: ask anew.
   if (Status connected = server.connect(); !connected) return connected.error();
+  server.session().connection().watch(watch);
   Result<Libraries> now = server.libraries();
   if (!now) return now.error();
   if (now.value() == member->before) return std::string("not changed");
@@ -44,13 +46,13 @@ Result<std::string> put_back(Member* member) {
   return std::string("put back as it was");
 }
 
-int put_back_all(std::vector<Member>& members, size_t touched) {
+int put_back_all(std::vector<Member>& members, size_t touched, InterruptWatch* watch) {
   for (size_t i = 0; i < members.size(); ++i) {
     if (i >= touched) {
       tell(stderr, members[i].server, "not changed");
       continue;
     }
-    Result<std::string> outcome = put_back(&members[i]);
+    Result<std::string> outcome = put_back(&members[i], watch);
     tell(stderr, members[i].server,
          outcome ? outcome.value()
                  : "COULD NOT BE PUT BACK and may hold the change: " + outcome.error().message);
@@ -75,10 +77,9 @@ int change_all(std::vector<FunctionServer>& servers, const PlanChange& plan) {
     FunctionServer& server = members[i].server;
     server.session().connection().watch(&watch);
     Status applied = server.run(members[i].change.commands);
-    server.session().connection().watch(nullptr);
     if (applied) continue;
     tell(stderr, server, applied.error().message);
-    return put_back_all(members, i + 1);
+    return put_back_all(members, i + 1, &watch);
   }
   for (const Member& member : members) tell(stdout, member.server, member.change.done);
   return 0;

@@ -27,7 +27,8 @@ std::string functions_table(const std::vector<LibraryDescription>& libraries) {
   TextTable table({"LIBRARY", "FUNCTION", "FLAGS", "DESCRIPTION"});
   for (const LibraryDescription& library : libraries) {
     for (const FunctionDescription& function : library.functions) {
-      table.add({library.name, function.name, function.flags.empty() ? "-" : joined(function.flags),
+      table.add({printable(library.name), printable(function.name),
+                 function.flags.empty() ? "-" : printable(joined(function.flags)),
                  printable(function.description)});
     }
   }

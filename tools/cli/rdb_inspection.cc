@@ -1,4 +1,3 @@
-#include "server/base/strings.h"
 #include "tools/cli/rdb_summary.h"
 #include "tools/cli/text_table.h"
 
@@ -40,7 +39,8 @@ std::string biggest_keys(const RdbSummary& summary) {
   TextTable table({"DB", "TYPE", "ELEMENTS", "BYTES", "KEY"});
   for (const RdbSummary::BigKey& key : summary.biggest()) {
     table.add({std::to_string(key.db), std::string(type_name(key.type)),
-               std::to_string(key.elements), std::to_string(key.bytes), quote(key.name)});
+               std::to_string(key.elements), std::to_string(key.bytes),
+               printable_quoted(key.name)});
   }
   return table.format();
 }

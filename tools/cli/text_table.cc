@@ -2,7 +2,14 @@
 
 #include <algorithm>
 
+#include "server/base/strings.h"
+
 namespace tandem::cli {
+namespace {
+
+constexpr size_t kShownBytes = 200;
+
+}  // namespace
 
 std::string TextTable::format() const {
   std::vector<size_t> widths(rows_.front().size());
@@ -21,11 +28,17 @@ std::string TextTable::format() const {
   return out;
 }
 
-std::string printable(std::string text) {
-  for (char& c : text) {
+std::string printable(std::string_view text) {
+  std::string shown(text.substr(0, kShownBytes));
+  for (char& c : shown) {
     if (static_cast<unsigned char>(c) < ' ' || c == 0x7f) c = ' ';
   }
-  return text;
+  return text.size() > kShownBytes ? shown + "..." : shown;
+}
+
+std::string printable_quoted(std::string_view text) {
+  const std::string shown = quote(text.substr(0, kShownBytes));
+  return text.size() > kShownBytes ? shown + "..." : shown;
 }
 
 }  // namespace tandem::cli

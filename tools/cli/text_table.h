@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace tandem::cli {
@@ -19,7 +20,10 @@ class TextTable {
   std::vector<Row> rows_;
 };
 
-// On one line, and without the control characters with which it could paint a terminal.
-std::string printable(std::string text);
+// Fit for a table: on one line, not too long, and without the control characters with which it
+// could paint a terminal.
+std::string printable(std::string_view text);
+// The same in quotes, with what is not printable escaped.
+std::string printable_quoted(std::string_view text);
 
 }  // namespace tandem::cli
