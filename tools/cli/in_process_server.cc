@@ -186,6 +186,7 @@ Server& InProcessServer::server() { return *world_->server; }
 ReplyValue InProcessServer::run(const std::vector<std::string_view>& words) {
   Client& client = *world_->client;
   world_->server->executor().execute(client, words);
+  world_->end_turn();
   if (client.blocked() && client.blocker() != nullptr) client.blocker()->unblock(client, {});
   ReplyReader reader;
   reader.feed(world_->link->output().view());
@@ -196,7 +197,6 @@ ReplyValue InProcessServer::run(const std::vector<std::string_view>& words) {
     client.on_closed("the connection ended");
     world_->connect();
   }
-  world_->end_turn();
   if (!reply.ok() || !reply.value()) return {};
   return std::move(*reply.value());
 }
