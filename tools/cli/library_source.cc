@@ -29,7 +29,9 @@ Status add_directory(Env& env, const std::string& path, Libraries* libraries) {
   Result<std::vector<std::string>> names = env.list(path);
   if (!names) return names.error();
   std::vector<std::string> sources = std::move(names).value();
-  std::erase_if(sources, [](const std::string& name) { return !name.ends_with(".lua"); });
+  std::erase_if(sources, [](const std::string& name) {
+    return !name.ends_with(".lua") || name.ends_with("_test.lua");
+  });
   if (sources.empty()) return make_error(ErrorKind::kInvalid, path + ": no .lua file in it");
   std::sort(sources.begin(), sources.end());
   for (const std::string& name : sources) {

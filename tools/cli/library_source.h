@@ -21,7 +21,8 @@ std::unique_ptr<Env> make_tool_env();
 Status add_library(std::string source, Libraries* libraries);
 
 // The libraries in files and directories: a .lua file is one library, a directory stands for the
-// .lua files in it, and an RDB file for the libraries it carries. Errors name the file.
+// .lua files in it, but for the tests beside them (_test.lua), and an RDB file for the libraries it
+// carries. Errors name the file.
 Result<Libraries> read_libraries(Env& env, const std::vector<std::string>& paths);
 
 // "a, b": names for a message.
