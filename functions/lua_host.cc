@@ -137,6 +137,11 @@ Result<int> LuaHost::compile_script(std::string_view code) {
   return luaL_ref(lua_, LUA_REGISTRYINDEX);
 }
 
+size_t LuaHost::memory_limit() const {
+  const auto limit = static_cast<size_t>(executor_.config().settings().function_memory_limit);
+  return limit == 0 ? SIZE_MAX : limit;
+}
+
 // lua_pcall, which ends in an error when the code makes Lua's memory grow by more than
 // function-memory-limit.
 int LuaHost::call_within_limit(int arguments, int results) {
@@ -188,7 +193,7 @@ void LuaHost::run_function(ScriptRun& run, std::span<const std::string_view> key
   script_client_->db = run.call->client.db;
   const int passed = push_call(run, keys, args);
   if (call_within_limit(passed, 1) == 0) {
-    results_->write(reply, protocol_);
+    results_->write(reply, protocol_, memory_limit());
   } else {
     reply_with_error(*run.function, reply);
   }

@@ -95,6 +95,9 @@ class LuaHost {
   void set_protocol(int version) { protocol_ = version; }
   size_t memory_bytes() const { return allocator_.bytes_in_use(); }
 
+  // function-memory-limit; SIZE_MAX when there is none.
+  size_t memory_limit() const;
+
   // While it lives, function-memory-limit does not: a command must not end halfway because its
   // reply is large. What it has taken counts afterwards.
   class LimitLifted {
@@ -116,6 +119,13 @@ class LuaHost {
   // For C functions that take long: serves others and ends the script as the hook does between
   // Lua's own instructions.
   void check_time(lua_State* lua);
+  // Adds up what C functions do, in steps of a few nanoseconds, and checks the time now and then.
+  void count_work(lua_State* lua, uint64_t steps) {
+    work_ += steps;
+    if (work_ < kStepsBetweenChecks) return;
+    work_ = 0;
+    check_time(lua);
+  }
   // Whether the script must end; who catches errors in between throws ScriptStopped again.
   bool stopped() const { return !stop_message_.empty(); }
 
@@ -144,6 +154,8 @@ class LuaHost {
   LineObserver* line_observer_ = nullptr;
   int fault_line_ = 0;
   int protocol_ = 2;
+  static constexpr uint64_t kStepsBetweenChecks = 100'000;
+  uint64_t work_ = 0;
   std::string stop_message_;
   std::string stop_position_;  // "@user_function:3"
 };

@@ -1,5 +1,11 @@
 #include "functions/lua_libraries.h"
 
+#include <algorithm>
+#include <bit>
+#include <cmath>
+#include <cstdint>
+#include <ctime>
+
 extern "C" {
 #include <lua-bitop.h>
 #include <lua-cjson.h>
@@ -16,11 +22,98 @@ void open_as_global(lua_State* lua, const char* name, lua_CFunction open) {
   lua_setglobal(lua, name);
 }
 
+// The number's lowest 32 bits, as all of the bit library takes its arguments.
+int32_t low_bits(lua_State* lua, int index) {
+  // Added to a number, it leaves the integer in the lowest bits of the sum's own.
+  constexpr lua_Number kShift = 6755399441055744.0;
+  const auto bits = std::bit_cast<uint64_t>(luaL_checknumber(lua, index) + kShift);
+  return static_cast<int32_t>(static_cast<uint32_t>(bits));
+}
+
+// bit.tohex(x [, digits]): a negative number of digits means capital letters. The stock one
+// overruns its buffer when it cannot negate the number.
+int bit_tohex(lua_State* lua) {
+  constexpr int32_t kMaxDigits = 8;
+  const auto value = static_cast<uint32_t>(low_bits(lua, 1));
+  const int32_t wanted =
+      lua_isnone(lua, 2) ? kMaxDigits : std::clamp(low_bits(lua, 2), -kMaxDigits, kMaxDigits);
+  const char* const letters = wanted < 0 ? "0123456789ABCDEF" : "0123456789abcdef";
+  const int count = wanted < 0 ? -wanted : wanted;
+  char text[kMaxDigits];
+  for (int i = 0; i < count; ++i) text[i] = letters[value >> (4 * (count - 1 - i)) & 0xf];
+  lua_pushlstring(lua, text, static_cast<size_t>(count));
+  return 1;
+}
+
+// What math.random draws from: the generator of lrand48, its state in upvalue 1, so that neither
+// the process's own chance nor the other world's can be seen or set.
+uint64_t& random_state(lua_State* lua) {
+  return *static_cast<uint64_t*>(lua_touserdata(lua, lua_upvalueindex(1)));
+}
+
+// math.random([low,] [high])
+int math_random(lua_State* lua) {
+  constexpr uint64_t kMask = (uint64_t{1} << 48) - 1;
+  constexpr auto kRange = static_cast<uint64_t>(INT32_MAX);
+  uint64_t& state = random_state(lua);
+  state = (state * 0x5DEECE66DULL + 0xB) & kMask;
+  const lua_Number drawn =
+      static_cast<lua_Number>((state >> 17) % kRange) / static_cast<lua_Number>(kRange);
+  const int bounds = lua_gettop(lua);
+  if (bounds > 2) return luaL_error(lua, "wrong number of arguments");
+  if (bounds == 0) {
+    lua_pushnumber(lua, drawn);
+    return 1;
+  }
+  const lua_Number low = bounds == 2 ? luaL_checkint(lua, 1) : 1;
+  const lua_Number high = luaL_checkint(lua, bounds);
+  luaL_argcheck(lua, low <= high, bounds, "interval is empty");
+  lua_pushnumber(lua, std::floor(drawn * (high - low + 1)) + low);
+  return 1;
+}
+
+constexpr uint64_t seeded(uint32_t seed) { return uint64_t{seed} << 16 | 0x330E; }
+
+// math.randomseed(integer)
+int math_randomseed(lua_State* lua) {
+  random_state(lua) = seeded(static_cast<uint32_t>(luaL_checkint(lua, 1)));
+  return 0;
+}
+
+void open_random(lua_State* lua) {
+  lua_getglobal(lua, LUA_MATHLIBNAME);
+  *static_cast<uint64_t*>(lua_newuserdata(lua, sizeof(uint64_t))) = seeded(0x1234ABCD);
+  lua_pushvalue(lua, -1);
+  lua_pushcclosure(lua, math_random, 1);
+  lua_setfield(lua, -3, "random");
+  lua_pushcclosure(lua, math_randomseed, 1);
+  lua_setfield(lua, -2, "randomseed");
+  lua_pop(lua, 1);
+}
+
+int os_clock(lua_State* lua) {
+  lua_pushnumber(lua, static_cast<lua_Number>(std::clock()) / CLOCKS_PER_SEC);
+  return 1;
+}
+
+void open_os(lua_State* lua) {
+  lua_createtable(lua, 0, 1);
+  lua_pushcfunction(lua, os_clock);
+  lua_setfield(lua, -2, "clock");
+  lua_setglobal(lua, LUA_OSLIBNAME);
+}
+
 }  // namespace
 
 void open_script_libraries(lua_State* lua) {
   open_as_global(lua, "cjson", luaopen_cjson);
   open_as_global(lua, "bit", luaopen_bit);
+  lua_getglobal(lua, "bit");
+  lua_pushcfunction(lua, bit_tohex);
+  lua_setfield(lua, -2, "tohex");
+  lua_pop(lua, 1);
+  open_os(lua);
+  open_random(lua);
   open_as_global(lua, "struct", open_struct);
   open_as_global(lua, "cmsgpack", open_msgpack);
 }

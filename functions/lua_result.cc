@@ -14,6 +14,8 @@ namespace {
 
 // Slots that writing one value takes beside the value itself.
 constexpr int kSlotsPerValue = 6;
+// What a value counts for beside a string's bytes: what its place in a Lua table takes.
+constexpr size_t kBytesPerValue = 16;
 
 std::string_view text_at(lua_State* lua, int index) {
   size_t length = 0;
@@ -45,11 +47,30 @@ LuaResultWriter::LuaResultWriter(lua_State* lua) : lua_(lua), first_slot_(lua_ge
   }
 }
 
-void LuaResultWriter::write(Reply& reply, int protocol) const { write_value(reply, protocol); }
+void LuaResultWriter::write(Reply& reply, int protocol, size_t max_bytes) {
+  bytes_left_ = max_bytes;
+  write_value(reply, protocol);
+}
 
-void LuaResultWriter::write_value(Reply& reply, int protocol) const {
+bool LuaResultWriter::pay_for_value() {
+  size_t bytes = kBytesPerValue;
+  if (lua_type(lua_, -1) == LUA_TSTRING) bytes += lua_objlen(lua_, -1);
+  if (bytes > bytes_left_) {
+    bytes_left_ = 0;
+    return false;
+  }
+  bytes_left_ -= bytes;
+  return true;
+}
+
+void LuaResultWriter::write_value(Reply& reply, int protocol) {
   if (lua_checkstack(lua_, kSlotsPerValue) == 0) {
     reply.error("ERR reached lua stack limit");
+    lua_pop(lua_, 1);
+    return;
+  }
+  if (!pay_for_value()) {
+    reply.error("ERR the reply is too large");
     lua_pop(lua_, 1);
     return;
   }
@@ -87,7 +108,7 @@ bool LuaResultWriter::push_field(Field field, int type) const {
 }
 
 // The table stays on top of the stack.
-void LuaResultWriter::write_table(Reply& reply, int protocol) const {
+void LuaResultWriter::write_table(Reply& reply, int protocol) {
   if (push_field(kErr, LUA_TSTRING)) {
     reply.error(text_at(lua_, -1));
   } else if (push_field(kOk, LUA_TSTRING)) {
@@ -113,7 +134,7 @@ void LuaResultWriter::write_table(Reply& reply, int protocol) const {
   lua_pop(lua_, 1);
 }
 
-void LuaResultWriter::write_array(Reply& reply, int protocol) const {
+void LuaResultWriter::write_array(Reply& reply, int protocol) {
   int length = 0;
   while (true) {
     lua_rawgeti(lua_, -1, length + 1);
@@ -140,7 +161,7 @@ size_t LuaResultWriter::count_pairs() const {
 }
 
 // The fields that a command wrote come in its order, those that the function has added after them.
-void LuaResultWriter::write_map(Reply& reply, int protocol) const {
+void LuaResultWriter::write_map(Reply& reply, int protocol) {
   const int map = lua_gettop(lua_);
   const size_t pairs = count_pairs();
   reply.map(pairs);
@@ -151,7 +172,7 @@ void LuaResultWriter::write_map(Reply& reply, int protocol) const {
 }
 
 // The map's order is on top of the stack, above the map; both stay.
-size_t LuaResultWriter::write_known_fields(Reply& reply, int protocol) const {
+size_t LuaResultWriter::write_known_fields(Reply& reply, int protocol) {
   const int order = lua_gettop(lua_);
   const auto keys = static_cast<int>(lua_objlen(lua_, order));
   size_t written = 0;
@@ -173,7 +194,7 @@ size_t LuaResultWriter::write_known_fields(Reply& reply, int protocol) const {
 }
 
 // The map's order, or nil, is on top of the stack, above the map; both stay.
-void LuaResultWriter::write_other_fields(Reply& reply, int protocol) const {
+void LuaResultWriter::write_other_fields(Reply& reply, int protocol) {
   const int order = lua_gettop(lua_);
   const int known = order + 1;
   lua_newtable(lua_);
@@ -200,7 +221,7 @@ void LuaResultWriter::write_other_fields(Reply& reply, int protocol) const {
   lua_pop(lua_, 1);
 }
 
-void LuaResultWriter::write_set(Reply& reply, int protocol) const {
+void LuaResultWriter::write_set(Reply& reply, int protocol) {
   reply.set(count_pairs());
   lua_pushnil(lua_);
   while (lua_next(lua_, -2) != 0) {

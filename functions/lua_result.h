@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <lua.hpp>
 
 #include "server/resp/reply.h"
@@ -11,7 +12,8 @@ namespace tandem {
 // A table is looked at without its metatable: {err=…} is an error, {ok=…} a status, {double=…},
 // {map={…}}, {set={…}}, {big_number=…} and {verbatim_string={format=…,string=…}} what they say, and
 // any other one an array up to its first nil. Numbers lose their fraction. A value nested deeper
-// than the Lua stack is long becomes an error in its place.
+// than the Lua stack is long becomes an error in its place, and so does each one that comes when
+// the reply has become too large: tables that hold each other may stand for more than any memory.
 class LuaResultWriter {
  public:
   // Interned field names take up this many slots of the state's stack, from `first_slot` on.
@@ -20,26 +22,30 @@ class LuaResultWriter {
   explicit LuaResultWriter(lua_State* lua);
 
   // Pops the value on top of the stack and writes it. Booleans follow `protocol`, the one the
-  // script has chosen: with 2, true is 1 and false is null.
-  void write(Reply& reply, int protocol) const;
+  // script has chosen: with 2, true is 1 and false is null. The reply's values may take about
+  // `max_bytes`.
+  void write(Reply& reply, int protocol, size_t max_bytes);
 
  private:
   enum Field { kErr, kOk, kDouble, kMap, kSet, kBigNumber, kVerbatim, kString, kFormat };
 
-  void write_value(Reply& reply, int protocol) const;
-  void write_table(Reply& reply, int protocol) const;
-  void write_array(Reply& reply, int protocol) const;
-  void write_map(Reply& reply, int protocol) const;
-  size_t write_known_fields(Reply& reply, int protocol) const;
-  void write_other_fields(Reply& reply, int protocol) const;
-  void write_set(Reply& reply, int protocol) const;
+  void write_value(Reply& reply, int protocol);
+  void write_table(Reply& reply, int protocol);
+  void write_array(Reply& reply, int protocol);
+  void write_map(Reply& reply, int protocol);
+  size_t write_known_fields(Reply& reply, int protocol);
+  void write_other_fields(Reply& reply, int protocol);
+  void write_set(Reply& reply, int protocol);
   bool write_verbatim(Reply& reply) const;
+  // Takes the value on top from what is left of max_bytes; false when there is not enough.
+  bool pay_for_value();
   // Pushes the field's value of the table on top if it has that type.
   bool push_field(Field field, int type) const;
   size_t count_pairs() const;
 
   lua_State* lua_;
   int first_slot_;
+  size_t bytes_left_ = 0;
 };
 
 }  // namespace tandem

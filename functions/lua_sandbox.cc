@@ -1,5 +1,6 @@
 #include "functions/lua_sandbox.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <string>
 #include <string_view>
@@ -8,6 +9,7 @@
 #include "functions/lua_libraries.h"
 #include "functions/server_api.h"
 #include "functions/string_library.h"
+#include "functions/table_library.h"
 
 namespace tandem {
 
@@ -22,6 +24,8 @@ const char kLoadGlobals = 0;
 constexpr const char kReadonlyMessage[] = "Attempt to modify a readonly table";
 // The longest string a library function may make in one go.
 constexpr lua_Number kMaxStringBytes = 512.0 * 1024 * 1024;
+// Bytes that string.rep copies in the time that one step of work stands for.
+constexpr uint64_t kBytesOfAStep = 16;
 
 void push_key(lua_State* lua, const char& key) {
   lua_pushlightuserdata(lua, const_cast<char*>(&key));
@@ -72,10 +76,7 @@ lua_CFunction original(lua_State* lua) { return lua_tocfunction(lua, lua_upvalue
 
 // Runs the original unless its first argument is a protected table.
 int refuse_protected(lua_State* lua) {
-  if (is_protected(lua, 1)) {
-    lua_pushstring(lua, kReadonlyMessage);
-    return lua_error(lua);
-  }
+  refuse_protected_table(lua, 1);
   return original(lua)(lua);
 }
 
@@ -128,6 +129,8 @@ int compile_chunk(lua_State* lua, std::string_view chunk, const char* name) {
     lua_pushliteral(lua, "precompiled code is not accepted");
     return 2;
   }
+  // The parser leaves its copy of the name to the collector: this one keeps the string alive.
+  lua_pushstring(lua, name);
   if (luaL_loadbuffer(lua, chunk.data(), chunk.size(), name) == 0) return 1;
   lua_pushnil(lua);
   lua_insert(lua, -2);
@@ -169,6 +172,13 @@ int checked_rep(lua_State* lua) {
   if (count > 0 && count * static_cast<lua_Number>(length) > kMaxStringBytes) {
     return luaL_error(lua, "resulting string too large");
   }
+  // Stock Lua would add nothing as often as it is told.
+  if (length == 0) {
+    lua_settop(lua, 1);
+    return 1;
+  }
+  LuaHost::of(lua).count_work(
+      lua, static_cast<uint64_t>(std::max<lua_Number>(count, 0)) * length / kBytesOfAStep);
   return original(lua)(lua);
 }
 
@@ -183,6 +193,15 @@ int checked_collectgarbage(lua_State* lua) {
   if (what == "step") lua_gc(lua, LUA_GCSTEP, 0);
   lua_pushnumber(lua, 0);
   return 1;
+}
+
+// A protected table looks as if it had no metatable; only the globals have one, which is locked.
+int checked_getmetatable(lua_State* lua) {
+  if (is_protected(lua, 1) && lua_rawequal(lua, 1, LUA_GLOBALSINDEX) == 0) {
+    lua_pushnil(lua);
+    return 1;
+  }
+  return original(lua)(lua);
 }
 
 int checked_gcinfo(lua_State* lua) {
@@ -217,6 +236,7 @@ void check_base_functions(lua_State* lua) {
                       "setfenv", "package"});
   check_function(lua, "rawset", refuse_protected);
   check_function(lua, "setmetatable", refuse_protected);
+  check_function(lua, "getmetatable", checked_getmetatable);
   check_function(lua, "rawget", checked_rawget);
   check_function(lua, "next", checked_next);
   lua_getfield(lua, -1, "next");
@@ -228,19 +248,19 @@ void check_base_functions(lua_State* lua) {
   check_function(lua, "load", checked_load);
   check_function(lua, "collectgarbage", checked_collectgarbage);
   check_function(lua, "gcinfo", checked_gcinfo);
+  lua_pushcfunction(lua, checked_unpack);
+  lua_setfield(lua, -2, "unpack");
   lua_pop(lua, 1);
 }
 
 void check_library_functions(lua_State* lua) {
   lua_getglobal(lua, LUA_STRLIBNAME);
-  remove_fields(lua, {"dump"});
   check_function(lua, "rep", checked_rep);
   open_pattern_functions(lua);
   lua_pop(lua, 1);
   lua_getglobal(lua, LUA_TABLIBNAME);
-  for (const char* writer : {"insert", "remove", "sort"}) {
-    check_function(lua, writer, refuse_protected);
-  }
+  check_function(lua, "remove", refuse_protected);
+  open_table_functions(lua);
   lua_pop(lua, 1);
   lua_getglobal(lua, LUA_COLIBNAME);
   check_function(lua, "resume", pass_stop_on);
@@ -269,6 +289,8 @@ void protect_string_metatable(lua_State* lua) {
   lua_pushliteral(lua, "");
   lua_getmetatable(lua, -1);
   lua_newtable(lua);
+  lua_getglobal(lua, LUA_STRLIBNAME);
+  lua_setfield(lua, -2, "__index");
   protect_table(lua);
   lua_setfield(lua, -2, "__metatable");
   lua_pop(lua, 2);
@@ -277,7 +299,7 @@ void protect_string_metatable(lua_State* lua) {
 // Moves the libraries' tables behind protected views.
 void protect_libraries(lua_State* lua) {
   for (const char* name : {LUA_STRLIBNAME, LUA_TABLIBNAME, LUA_MATHLIBNAME, LUA_COLIBNAME, "bit",
-                           "cjson", "struct", "cmsgpack"}) {
+                           "cjson", "struct", "cmsgpack", LUA_OSLIBNAME}) {
     lua_getglobal(lua, name);
     protect_table(lua);
     lua_setglobal(lua, name);
@@ -285,6 +307,12 @@ void protect_libraries(lua_State* lua) {
 }
 
 }  // namespace
+
+void refuse_protected_table(lua_State* lua, int index) {
+  if (!is_protected(lua, index)) return;
+  lua_pushstring(lua, kReadonlyMessage);
+  lua_error(lua);
+}
 
 void protect_table(lua_State* lua) {
   const int real = lua_gettop(lua);
@@ -309,8 +337,8 @@ void open_sandbox(lua_State* lua, LuaHost& host) {
   open_script_libraries(lua);
   check_base_functions(lua);
   check_library_functions(lua);
-  protect_string_metatable(lua);
   protect_libraries(lua);
+  protect_string_metatable(lua);
 
   push_call_api(lua, host);
   protect_table(lua);

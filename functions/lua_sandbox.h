@@ -23,6 +23,8 @@ void set_script_global(lua_State* lua, const char* name);
 
 // Replaces the table on top of the stack by a protected view of it.
 void protect_table(lua_State* lua);
+// Raises an error when the value at `index` is a protected table.
+void refuse_protected_table(lua_State* lua, int index);
 // Lets reads of fields that the table on top of the stack does not have raise "Script attempted to
 // access nonexistent global variable".
 void forbid_missing_fields(lua_State* lua);

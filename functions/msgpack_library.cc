@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <cstdint>
@@ -5,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "functions/lua_host.h"
 #include "functions/lua_libraries.h"
 
 // The `cmsgpack` library: MessagePack (https://github.com/msgpack/msgpack/blob/master/spec.md)
@@ -109,52 +111,72 @@ size_t count_pairs(lua_State* lua, bool* is_array) {
   return count;
 }
 
-void pack_value(lua_State* lua, std::string& out, int depth);
+// What is packed so far. Tables that are shared make a value much larger than what holds it: its
+// bytes are bounded as Lua's own memory is, and it takes its time within the script's.
+struct Packed {
+  lua_State* lua;
+  LuaHost& host;
+  std::string bytes;
 
-void pack_table(lua_State* lua, std::string& out, int depth) {
+  void make_room(size_t more) {
+    constexpr size_t kMaxBytes = size_t{1} << 30;
+    host.count_work(lua, kStepsPerValue + more / kBytesPerStep);
+    if (bytes.size() + more > std::min(kMaxBytes, host.memory_limit())) {
+      luaL_error(lua, "MessagePack result is too large");
+    }
+  }
+  static constexpr uint64_t kStepsPerValue = 4;
+  static constexpr uint64_t kBytesPerStep = 64;
+};
+
+void pack_value(lua_State* lua, Packed& packed, int depth);
+
+void pack_table(lua_State* lua, Packed& packed, int depth) {
+  packed.make_room(0);
   luaL_checkstack(lua, 4, "table nested too deeply");
   bool is_array = false;
   const size_t count = count_pairs(lua, &is_array);
   if (is_array) {
-    pack_size(out, count, 0x90, 0xdc);
+    pack_size(packed.bytes, count, 0x90, 0xdc);
     for (size_t i = 1; i <= count; ++i) {
       lua_rawgeti(lua, -1, static_cast<int>(i));
-      pack_value(lua, out, depth);
+      pack_value(lua, packed, depth);
     }
     return;
   }
-  pack_size(out, count, 0x80, 0xde);
+  pack_size(packed.bytes, count, 0x80, 0xde);
   lua_pushnil(lua);
   while (lua_next(lua, -2) != 0) {
     lua_pushvalue(lua, -2);
-    pack_value(lua, out, depth);  // the key
-    pack_value(lua, out, depth);
+    pack_value(lua, packed, depth);  // the key
+    pack_value(lua, packed, depth);
   }
 }
 
 // Pops the value on top and appends it.
-void pack_value(lua_State* lua, std::string& out, int depth) {
+void pack_value(lua_State* lua, Packed& packed, int depth) {
   switch (lua_type(lua, -1)) {
     case LUA_TSTRING: {
       size_t length = 0;
       const char* bytes = lua_tolstring(lua, -1, &length);
-      pack_string(out, {bytes, length});
+      packed.make_room(length);
+      pack_string(packed.bytes, {bytes, length});
       break;
     }
     case LUA_TBOOLEAN:
-      out += static_cast<char>(lua_toboolean(lua, -1) != 0 ? 0xc3 : 0xc2);
+      packed.bytes += static_cast<char>(lua_toboolean(lua, -1) != 0 ? 0xc3 : 0xc2);
       break;
     case LUA_TNUMBER:
-      pack_number(out, lua_tonumber(lua, -1));
+      pack_number(packed.bytes, lua_tonumber(lua, -1));
       break;
     case LUA_TTABLE:
       if (depth < kMaxPackDepth) {
-        pack_table(lua, out, depth + 1);
+        pack_table(lua, packed, depth + 1);
         break;
       }
       [[fallthrough]];
     default:
-      out += static_cast<char>(0xc0);
+      packed.bytes += static_cast<char>(0xc0);
   }
   lua_pop(lua, 1);
 }
@@ -163,12 +185,12 @@ int msgpack_pack(lua_State* lua) {
   const int count = lua_gettop(lua);
   luaL_argcheck(lua, count > 0, 0, "MessagePack pack needs input.");
   luaL_checkstack(lua, 2, "Too many arguments for MessagePack pack.");
-  std::string out;
+  Packed packed{lua, LuaHost::of(lua), {}};
   for (int i = 1; i <= count; ++i) {
     lua_pushvalue(lua, i);
-    pack_value(lua, out, 0);
+    pack_value(lua, packed, 0);
   }
-  lua_pushlstring(lua, out.data(), out.size());
+  lua_pushlstring(lua, packed.bytes.data(), packed.bytes.size());
   return 1;
 }
 
@@ -330,7 +352,10 @@ int msgpack_unpack_one(lua_State* lua) { return unpack_some(lua, 1, 2); }
 
 int msgpack_unpack_limit(lua_State* lua) {
   const lua_Number limit = luaL_checknumber(lua, 2);
-  if (!(limit >= 1)) luaL_error(lua, "Invalid request to unpack with limit of %d.", 0);
+  if (!(limit >= 1)) {
+    luaL_error(lua, "Invalid request to unpack with offset of %d and limit of %d.", 0,
+               static_cast<int>(check_input(lua).size()));
+  }
   return unpack_some(lua, limit, 3);
 }
 
@@ -348,6 +373,9 @@ int open_msgpack(lua_State* lua) {
   lua_setfield(lua, -2, "unpack_limit");
   lua_pushliteral(lua, "cmsgpack");
   lua_setfield(lua, -2, "_NAME");
+  // The version whose functions and formats these are.
+  lua_pushliteral(lua, "lua-cmsgpack 0.4.0");
+  lua_setfield(lua, -2, "_VERSION");
   return 1;
 }
 

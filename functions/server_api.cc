@@ -3,7 +3,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
-#include <cstdio>
+
 #include <memory>
 #include <string>
 #include <string_view>
@@ -25,7 +25,7 @@ namespace {
 // Numbers among a command's arguments as text: the first few in place, the rest allocated.
 class NumberScratch {
  public:
-  // Integers in full, other numbers with 17 significant digits.
+  // Integers in full, other numbers with as many digits as tell them from any other.
   std::string_view format(lua_Number number) {
     constexpr lua_Number kIntegerBound = 4611686018427387904.0;  // exactly converted below it
     std::span<char> out = next();
@@ -33,8 +33,9 @@ class NumberScratch {
       const auto integer = static_cast<int64_t>(number);
       if (static_cast<lua_Number>(integer) == number) return format_int64(integer, out);
     }
-    const int length = std::snprintf(out.data(), out.size(), "%.17g", number);
-    return {out.data(), static_cast<size_t>(length)};
+    std::string text = format_double(number);
+    if (std::isnan(number) && std::signbit(number)) text.insert(0, 1, '-');
+    return {out.data(), text.copy(out.data(), out.size())};
   }
 
  private:
@@ -106,6 +107,9 @@ std::string refusal(LuaHost& host, const ScriptRun& run, const Command& command,
   return refused;
 }
 
+// So many make every 16th command look at the clock.
+constexpr uint64_t kStepsOfACommand = 6'250;
+
 // server.call and server.pcall: leaves the command's reply, or an error table, on the stack and
 // returns whether it is an error.
 bool run_command(lua_State* lua, LuaHost& host) {
@@ -119,6 +123,8 @@ bool run_command(lua_State* lua, LuaHost& host) {
     push_error(lua, "ERR server.call can only be called inside a function");
     return true;
   }
+  // A few slow commands may pass before the hook between Lua's instructions gets a turn.
+  host.count_work(lua, kStepsOfACommand);
   NumberScratch numbers;
   std::vector<std::string_view>& views = host.argument_views();
   views.clear();
@@ -184,7 +190,7 @@ bool is_single_string(lua_State* lua) {
   return lua_gettop(lua) == 1 && lua_type(lua, 1) == LUA_TSTRING;
 }
 
-// The text comes back as it was given, but for the '-' some write in front of the code.
+// The first word is the code, with or without a '-' in front; a text of one word gets one.
 int api_error_reply(lua_State* lua) {
   if (!is_single_string(lua)) {
     push_error(lua, kWrongArguments);
@@ -193,7 +199,13 @@ int api_error_reply(lua_State* lua) {
   std::string_view text = text_at(lua, 1);
   if (text.starts_with('-')) text.remove_prefix(1);
   lua_createtable(lua, 0, 1);
-  lua_pushlstring(lua, text.data(), text.size());
+  if (text.find(' ') == std::string_view::npos) {
+    lua_pushliteral(lua, "ERR ");
+    lua_pushlstring(lua, text.data(), text.size());
+    lua_concat(lua, 2);
+  } else {
+    lua_pushlstring(lua, text.data(), text.size());
+  }
   lua_setfield(lua, -2, "err");
   return 1;
 }

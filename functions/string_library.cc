@@ -103,10 +103,9 @@ int string_gmatch(lua_State* lua) {
   text_argument(lua, 1);
   const std::string_view text = text_argument(lua, 2);
   lua_pushvalue(lua, 1);
+  // Once the pattern stands there, nothing may fail before the collector knows how to free it.
   new (lua_newuserdata(lua, sizeof(Pattern))) Pattern(text);
-  lua_createtable(lua, 0, 1);
-  lua_pushcfunction(lua, free_pattern);
-  lua_setfield(lua, -2, "__gc");
+  lua_pushvalue(lua, lua_upvalueindex(1));
   lua_setmetatable(lua, -2);
   lua_pushinteger(lua, 0);
   lua_pushcclosure(lua, next_match, 3);
@@ -204,14 +203,17 @@ int string_gsub(lua_State* lua) {
 }  // namespace
 
 void open_pattern_functions(lua_State* lua) {
-  constexpr luaL_Reg kFunctions[] = {{"find", string_find},
-                                     {"match", string_match},
-                                     {"gmatch", string_gmatch},
-                                     {"gsub", string_gsub}};
+  constexpr luaL_Reg kFunctions[] = {
+      {"find", string_find}, {"match", string_match}, {"gsub", string_gsub}};
   for (const luaL_Reg& each : kFunctions) {
     lua_pushcfunction(lua, each.func);
     lua_setfield(lua, -2, each.name);
   }
+  lua_createtable(lua, 0, 1);  // the metatable of compiled patterns
+  lua_pushcfunction(lua, free_pattern);
+  lua_setfield(lua, -2, "__gc");
+  lua_pushcclosure(lua, string_gmatch, 1);
+  lua_setfield(lua, -2, "gmatch");
 }
 
 }  // namespace tandem

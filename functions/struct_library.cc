@@ -82,7 +82,7 @@ class Format {
       case '!': {
         alignment_ = number(kNativeAlignment);
         if (!std::has_single_bit(alignment_)) {
-          luaL_error(lua_, "alignment is not a power of 2");
+          luaL_error(lua_, "alignment %d is not a power of 2", static_cast<int>(alignment_));
         }
         item.code = 0;
         break;
@@ -107,9 +107,7 @@ class Format {
     size_t value = 0;
     while (*next_ >= '0' && *next_ <= '9') {
       value = value * 10 + static_cast<size_t>(*next_++ - '0');
-      if (value > std::numeric_limits<int32_t>::max() / 2) {
-        luaL_error(lua_, "integral size overflow");
-      }
+      if (value > std::numeric_limits<int32_t>::max()) luaL_error(lua_, "integral size overflow");
     }
     return value;
   }
@@ -264,8 +262,9 @@ int struct_unpack(lua_State* lua) {
   const char* bytes = luaL_checklstring(lua, 2, &length);
   const std::string_view data(bytes, length);
   const lua_Number start = luaL_optnumber(lua, 3, 1);
-  luaL_argcheck(lua, start >= 1 && start <= static_cast<lua_Number>(length) + 1, 3,
-                "offset must be 1 or greater");
+  luaL_argcheck(lua, start != 0, 3, "offset must be 1 or greater");
+  luaL_argcheck(lua, start >= 1 && start <= static_cast<lua_Number>(length) + 1, 2,
+                "data string too short");
   size_t position = static_cast<size_t>(start) - 1;
   int results = 0;
   lua_settop(lua, 2);
@@ -287,9 +286,8 @@ int struct_size(lua_State* lua) {
   while (!format.at_end()) {
     const Item item = format.take();
     if (item.code == 0) continue;
-    luaL_argcheck(lua, item.code != 's', 1, "variable-size format in struct.size");
-    luaL_argcheck(lua, item.code != 'c' || item.size != 0, 1,
-                  "variable-length format in struct.size");
+    luaL_argcheck(lua, item.code != 's', 1, "option 's' has no fixed size");
+    luaL_argcheck(lua, item.code != 'c' || item.size != 0, 1, "option 'c0' has no fixed size");
     size += format.padding(item, size) + item.size;
   }
   lua_pushnumber(lua, static_cast<lua_Number>(size));
