@@ -11,10 +11,19 @@ namespace tandem {
 namespace {
 
 constexpr size_t kMaxLineBytes = 1024;
+constexpr size_t kMaxNameBytes = kMaxLineBytes - 64;
 
 Error bad_line(size_t number, std::string_view line, const std::string& reason) {
   return make_error(ErrorKind::kCorrupt,
                     "line " + std::to_string(number) + " (" + quote(line) + "): " + reason);
+}
+
+// Names with spaces or unusual characters are quoted, as its reader splits words.
+std::string quote_name(const std::string& name) {
+  const bool plain = std::all_of(name.begin(), name.end(), [](char c) {
+    return c > ' ' && c < 0x7f && c != '"' && c != '\'' && c != '\\';
+  });
+  return plain ? name : quote(name);
 }
 
 struct ParsedLine {
@@ -46,6 +55,10 @@ std::string check_line(const std::optional<ParsedLine>& line, const AofManifest&
   if (line->file.name.find('/') != std::string::npos) {
     return "the file name must not be a path";
   }
+  // A name in C ends there: another file would be opened.
+  if (line->file.name.find('\0') != std::string::npos) return "a NUL in the file name";
+  // So that the line can be written again.
+  if (quote_name(line->file.name).size() > kMaxNameBytes) return "the file name is too long";
   switch (line->type) {
     case 'b':
       return manifest.base ? "a second base file" : "";
@@ -70,14 +83,6 @@ void add(AofManifest& manifest, ParsedLine line) {
   } else {
     manifest.history.push_back(std::move(line.file));
   }
-}
-
-// Names with spaces or unusual characters are quoted, as its reader splits words.
-std::string quote_name(const std::string& name) {
-  const bool plain = std::all_of(name.begin(), name.end(), [](char c) {
-    return c > ' ' && c < 0x7f && c != '"' && c != '\'' && c != '\\';
-  });
-  return plain ? name : quote(name);
 }
 
 void append_line(std::string& out, const AofFile& file, char type) {

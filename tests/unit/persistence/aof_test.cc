@@ -75,6 +75,8 @@ TEST(AofManifest, RefusesWhatItCannotTrust) {
   EXPECT_THAT(error("file a seq 1\n"), HasSubstr("expected"));
   EXPECT_THAT(error("file a seq 1 type b\nfile b seq 2 type b\n"), HasSubstr("line 2"));
   EXPECT_THAT(error("file a seq 2 type i\nfile b seq 1 type i\n"), HasSubstr("ascending"));
+  EXPECT_THAT(error("file \"a\\x00b\" seq 1 type b\n"), HasSubstr("a NUL in the file name"));
+  EXPECT_THAT(error("file " + std::string(970, 'a') + " seq 1 type b\n"), HasSubstr("too long"));
   EXPECT_THAT(error("file \"a seq 1 type b\n"), HasSubstr("quotes"));
 }
 
