@@ -69,7 +69,7 @@ std::string info_text(const ReplicationInfo& info) {
                   ",lag=" + std::to_string(replica.lag_s) + ",type=replica");
   }
   lines.add("replicas_waiting_psync", info.replicas_waiting_psync);
-  lines.add("master_failover_state", "no-failover");
+  lines.add("master_failover_state", info.failover_state);
   lines.add("master_replid", info.id);
   lines.add("master_replid2", info.previous_id);
   lines.add("master_repl_offset", info.offset);

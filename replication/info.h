@@ -48,6 +48,7 @@ struct ReplicationInfo {
   // Of either role.
   std::vector<ReplicaInfo> replicas;
   int64_t replicas_waiting_psync = 0;
+  std::string_view failover_state = "no-failover";
   std::optional<int64_t> good_replicas;  // with min-replicas-to-write
   std::string id;                        // 40 hexadecimal digits
   std::string previous_id;

@@ -138,6 +138,7 @@ PrimaryHandshake::Options PrimaryConnection::handshake_options() const {
       settings.replica_announce_port != 0 ? settings.replica_announce_port : settings.port;
   options.announce_ip = settings.replica_announce_ip;
   options.history_id = parts_.history.id();
+  options.take_over = parts_.handing_over();
   options.next_offset = static_cast<int64_t>(parts_.history.offset()) + 1;
   return options;
 }
@@ -205,12 +206,15 @@ bool PrimaryConnection::handshake_outcome(const PrimaryHandshake::Outcome& outco
       return true;
     case PrimaryHandshake::Kind::kFailed:
       retry(outcome.message);
+      if (outcome.refused) parts_.psync_answered(false);
       return false;
     case PrimaryHandshake::Kind::kContinue:
+      parts_.psync_answered(true);
       parts_.resumed(outcome.id);
       enter_stream();
       return false;
     case PrimaryHandshake::Kind::kFullSync: {
+      parts_.psync_answered(true);
       sync_id_ = outcome.id;
       sync_offset_ = outcome.offset;
       const Status opened = open_transfer();

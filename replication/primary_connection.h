@@ -43,6 +43,9 @@ class PrimaryConnection {
     std::function<void(const std::string& id, uint64_t offset)> replaced;
     // The link has come up or gone down.
     std::function<void()> link_changed;
+    // Whether the server to follow is to take over from this one, and whether it does.
+    std::function<bool()> handing_over;
+    std::function<void(bool accepted)> psync_answered;
   };
   explicit PrimaryConnection(Parts parts);
   ~PrimaryConnection();

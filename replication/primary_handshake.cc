@@ -26,6 +26,12 @@ PrimaryHandshake::Outcome PrimaryHandshake::failed(std::string message) {
   return outcome;
 }
 
+PrimaryHandshake::Outcome PrimaryHandshake::refused(std::string message) {
+  Outcome outcome = failed(std::move(message));
+  outcome.refused = true;
+  return outcome;
+}
+
 std::string PrimaryHandshake::begin() const { return encode_request({"PING"}); }
 
 PrimaryHandshake::Outcome PrimaryHandshake::on_line(std::string_view line) {
@@ -93,8 +99,10 @@ PrimaryHandshake::Outcome PrimaryHandshake::on_option_reply(std::string_view lin
   log_notice("Trying a partial resynchronization (request " + options_.history_id + ":" +
              std::to_string(options_.next_offset) + ").");
   Outcome outcome;
-  outcome.send =
-      encode_request({"PSYNC", options_.history_id, std::to_string(options_.next_offset)});
+  const std::string offset = std::to_string(options_.next_offset);
+  outcome.send = options_.take_over
+                     ? encode_request({"PSYNC", options_.history_id, offset, "FAILOVER"})
+                     : encode_request({"PSYNC", options_.history_id, offset});
   return outcome;
 }
 
@@ -108,7 +116,7 @@ PrimaryHandshake::Outcome PrimaryHandshake::on_psync_reply(std::string_view line
     const auto offset =
         parse_uint64(rest.size() > id.size() ? rest.substr(id.size() + 1) : std::string_view());
     if (id.size() != kIdLength || !offset) {
-      return failed("Master replied with wrong +FULLRESYNC syntax.");
+      return refused("Master replied with wrong +FULLRESYNC syntax.");
     }
     log_notice("Full resync from master: " + std::string(rest));
     outcome.kind = Kind::kFullSync;
@@ -124,10 +132,10 @@ PrimaryHandshake::Outcome PrimaryHandshake::on_psync_reply(std::string_view line
     return outcome;
   }
   if (line.starts_with("-NOMASTERLINK") || line.starts_with("-LOADING")) {
-    return failed("Master is currently unable to PSYNC but should be in the future: " +
-                  std::string(line));
+    return refused("Master is currently unable to PSYNC but should be in the future: " +
+                   std::string(line));
   }
-  return failed("Unexpected reply to PSYNC from master: " + std::string(line));
+  return refused("Unexpected reply to PSYNC from master: " + std::string(line));
 }
 
 }  // namespace tandem

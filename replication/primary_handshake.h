@@ -17,6 +17,7 @@ class PrimaryHandshake {
     std::string announce_ip;  // empty: as the primary sees it
     std::string history_id;   // of the data held
     int64_t next_offset = 1;  // the first that is missing
+    bool take_over = false;   // asks the other server, a replica so far, to become the primary
   };
   enum class Kind : uint8_t {
     kGoOn,      // send what is in `send`, if anything
@@ -30,6 +31,7 @@ class PrimaryHandshake {
     std::string id = {};
     uint64_t offset = 0;
     std::string message = {};
+    bool refused = false;  // kFailed: it was PSYNC itself that the server answered so
   };
 
   explicit PrimaryHandshake(Options options) : options_(std::move(options)) {}
@@ -47,6 +49,7 @@ class PrimaryHandshake {
   Outcome on_psync_reply(std::string_view line);
   std::string options_requests();
   static Outcome failed(std::string message);
+  static Outcome refused(std::string message);
 
   const Options options_;
   Phase phase_ = Phase::kPing;

@@ -31,12 +31,16 @@ Replication::Replication(World world)
                   world.persistence, replicas_, history_, random_, world.make_pipe}),
       waiting_(&world.loop, &world.executor,
                [this](const WriteGoal& goal) { return reach_of(goal); }),
+      failover_({world.loop, world.executor, replicas_, history_,
+                 [this](const std::string& host, int port) { follow(host, port); },
+                 [this] { promote(); }}),
       primary_(std::make_unique<PrimaryConnection>(PrimaryConnection::Parts{
           world.config, world.env, world.loop, world.clock, world.executor, world.persistence,
           history_, [this](std::string_view bytes) { feed(bytes); },
           [this](const std::string& id) { resumed(id); },
           [this](const std::string& id, uint64_t offset) { replaced(id, offset); },
-          [this] { update_role(); }})) {
+          [this] { update_role(); }, [this] { return failover_.handing_over(); },
+          [this](bool accepted) { failover_.answered(accepted); }})) {
   wire();
   update_role();
 }
@@ -152,6 +156,7 @@ void Replication::ensure_backlog(bool new_history) {
 ReplicaHandshake& Replication::handshake(Client& client) { return handshakes_[client.id]; }
 
 std::optional<std::string> Replication::refuse_sync(const Client& client) const {
+  if (failover_.active()) return "NOMASTERLINK Can't SYNC while failing over";
   if (is_replica() && !primary_->link_up()) {
     return "NOMASTERLINK Can't SYNC while not connected with my master";
   }
@@ -168,8 +173,15 @@ Replica& Replication::make_replica(Client& client) {
   return replica;
 }
 
-std::optional<std::string> Replication::psync(Client& client, std::string_view id, int64_t offset) {
+std::optional<std::string> Replication::psync(Client& client, std::string_view id, int64_t offset,
+                                              bool take_over) {
   if (client.kind != ClientKind::kNormal) return std::nullopt;
+  if (take_over) {
+    if (!is_replica()) return "ERR PSYNC FAILOVER can't be sent to a master.";
+    if (id != history_.id()) return "ERR PSYNC FAILOVER replid must match my replid.";
+    log_notice("Failover request received for replid " + history_.id() + ".");
+    promote();
+  }
   if (auto refused = refuse_sync(client)) return refused;
   if (resume(client, id, offset)) {
     ++stats_.sync_partial_ok;
@@ -230,6 +242,7 @@ void Replication::acknowledged(Client& client, uint64_t offset,
   full_sync_.acknowledged(*replica);
   waiting_.acknowledged();
   update_good_replicas();
+  failover_.check();
 }
 
 void Replication::ack_requested(const Client& client) {
@@ -243,7 +256,26 @@ std::optional<WriteReach> Replication::wait(Client& client, WriteGoal* goal, int
   // A transaction or a function cannot stop half way.
   if (reach.satisfies(*goal) || !executor_.can_block(client)) return reach;
   waiting_.add(client, *goal, timeout_ms);
+  if (!failover_.active()) ask_for_acknowledgements();
+  return std::nullopt;
+}
+
+void Replication::ask_for_acknowledgements() {
   if (!replicas_.empty()) feed(encode_request({"REPLCONF", "GETACK", "*"}));
+}
+
+std::optional<std::string> Replication::failover(Failover::Request request) {
+  if (failover_.active()) return "ERR FAILOVER already in progress.";
+  if (is_replica()) return "ERR FAILOVER is not valid when server is a replica.";
+  if (auto refused = failover_.start(std::move(request))) return refused;
+  // The last bytes of the stream until the new primary goes on with it.
+  ask_for_acknowledgements();
+  return std::nullopt;
+}
+
+std::optional<std::string> Replication::abort_failover() {
+  if (!failover_.active()) return "ERR No failover in progress.";
+  failover_.abort("Failover manually aborted");
   return std::nullopt;
 }
 
@@ -312,13 +344,14 @@ void Replication::cron() {
   replicas_.cron();
   full_sync_.cron();
   update_good_replicas();
+  failover_.check();
 }
 
 void Replication::primary_cron() {
   const Settings& settings = config_.settings();
   if (!replicas_.empty()) {
     const auto period = static_cast<uint64_t>(settings.repl_ping_replica_period);
-    if (cron_runs_ % period == 0) feed(encode_request({"PING"}));
+    if (cron_runs_ % period == 0 && !failover_.active()) feed(encode_request({"PING"}));
     return;
   }
   if (history_.backlog() == nullptr || settings.repl_backlog_ttl == 0) return;
@@ -350,6 +383,7 @@ ReplicationInfo Replication::info() const {
   if (settings.min_replicas_to_write > 0 && settings.min_replicas_max_lag > 0) {
     info.good_replicas = replicas_.count_good();
   }
+  info.failover_state = failover_.state_name();
   info.id = history_.id();
   info.previous_id = history_.previous_id();
   info.offset = history_.offset();

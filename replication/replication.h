@@ -9,6 +9,7 @@
 #include <unordered_map>
 
 #include "persistence/persistence.h"
+#include "replication/failover.h"
 #include "replication/full_sync.h"
 #include "replication/handshake.h"
 #include "replication/history.h"
@@ -66,9 +67,11 @@ class Replication final : public EffectSink, public ClientObserver {
 
   // REPLCONF's options, kept until the client asks for data or goes.
   ReplicaHandshake& handshake(Client& client);
-  // PSYNC: `id` "?" asks for a full sync. Makes the client a replica and serves it. An error text
-  // is to be replied, and nothing has changed then.
-  std::optional<std::string> psync(Client& client, std::string_view id, int64_t offset);
+  // PSYNC: `id` "?" asks for a full sync. Makes the client a replica and serves it; with
+  // `take_over` this replica becomes the primary first, as its own primary asks. An error text is
+  // to be replied, and nothing has changed then.
+  std::optional<std::string> psync(Client& client, std::string_view id, int64_t offset,
+                                   bool take_over);
   // SYNC: a full sync without the line that announces it.
   std::optional<std::string> sync(Client& client);
   // REPLCONF ACK [FACK]. Ignored for a client that is no replica.
@@ -80,6 +83,11 @@ class Replication final : public EffectSink, public ClientObserver {
   // where that write ended is filled in here. Without a value the client is blocked and answered
   // later.
   std::optional<WriteReach> wait(Client& client, WriteGoal* goal, int64_t timeout_ms);
+
+  // FAILOVER, and its ABORT. An error text is to be replied, and nothing has changed then.
+  std::optional<std::string> failover(Failover::Request request);
+  std::optional<std::string> abort_failover();
+  bool failing_over() const { return failover_.active(); }
 
   ReplicationInfo info() const;
   // What waits to be sent to replicas; the backlog is not part of it.
@@ -96,6 +104,7 @@ class Replication final : public EffectSink, public ClientObserver {
   void cron();
   void primary_cron();
   void update_role();
+  void ask_for_acknowledgements();
   WriteReach reach_of(const WriteGoal& goal) const;
   void update_good_replicas();
   // The one place where bytes enter the stream: backlog and replicas.
@@ -120,6 +129,7 @@ class Replication final : public EffectSink, public ClientObserver {
   ReplicaSet replicas_;
   FullSync full_sync_;
   WaitingClients waiting_;
+  Failover failover_;
   std::unique_ptr<PrimaryConnection> primary_;
   std::unordered_map<uint64_t, ReplicaHandshake> handshakes_;  // by client id
   ReplicationStats stats_;

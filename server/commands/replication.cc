@@ -1,4 +1,4 @@
-// REPLICAOF, SLAVEOF, ROLE, PSYNC, SYNC, REPLCONF, WAIT.
+// REPLICAOF, SLAVEOF, FAILOVER, ROLE, PSYNC, SYNC, REPLCONF, WAIT, WAITAOF.
 
 #include "replication/replication.h"
 #include "persistence/persistence.h"
@@ -32,6 +32,9 @@ std::string requester(const Client& client) {
 void replicaof_command(Call& call) {
   // A primary does not decide whom its replica follows.
   if (call.client.kind == ClientKind::kPrimary) return;
+  if (replication(call).failing_over()) {
+    return call.reply.error("ERR REPLICAOF not allowed while failing over.");
+  }
   if (equals_ignore_case(call.args[1], "no") && equals_ignore_case(call.args[2], "one")) {
     if (replication(call).is_replica()) {
       replication(call).promote();
@@ -53,6 +56,49 @@ void replicaof_command(Call& call) {
   }
   log_notice("REPLICAOF " + host + ":" + std::to_string(*port) + " enabled (" +
              requester(call.client) + ")");
+  call.reply.ok();
+}
+
+// Replies and returns nothing when they are wrong.
+std::optional<Failover::Request> read_failover_options(Call& call) {
+  const Args args = call.args;
+  Failover::Request request;
+  for (size_t i = 1; i < args.size(); ++i) {
+    if (equals_ignore_case(args[i], "timeout") && i + 1 < args.size() && request.timeout_ms == 0) {
+      const auto timeout_ms = read_integer(call, args[++i]);
+      if (!timeout_ms) return std::nullopt;
+      request.timeout_ms = *timeout_ms;
+      if (request.timeout_ms <= 0) {
+        call.reply.error("ERR FAILOVER timeout must be greater than 0");
+        return std::nullopt;
+      }
+    } else if (equals_ignore_case(args[i], "force") && !request.force) {
+      request.force = true;
+    } else if (equals_ignore_case(args[i], "to") && i + 2 < args.size() && request.host.empty()) {
+      request.host = args[i + 1];
+      const auto port = read_integer(call, args[i + 2], 0, 65535);
+      if (!port) return std::nullopt;
+      request.port = static_cast<int>(*port);
+      i += 2;
+    } else {
+      call.syntax_error();
+      return std::nullopt;
+    }
+  }
+  return request;
+}
+
+// FAILOVER [TO host port [FORCE]] [TIMEOUT milliseconds] | FAILOVER ABORT
+void failover_command(Call& call) {
+  std::optional<std::string> refused;
+  if (call.args.size() == 2 && equals_ignore_case(call.args[1], "abort")) {
+    refused = replication(call).abort_failover();
+  } else {
+    auto request = read_failover_options(call);
+    if (!request) return;
+    refused = replication(call).failover(*std::move(request));
+  }
+  if (refused) return call.reply.error(*refused);
   call.reply.ok();
 }
 
@@ -87,7 +133,8 @@ void role_command(Call& call) {
 void psync_command(Call& call) {
   const auto offset = read_integer(call, call.args[2]);
   if (!offset) return;
-  const auto refused = replication(call).psync(call.client, call.args[1], *offset);
+  const bool take_over = call.args.size() > 3 && equals_ignore_case(call.args[3], "failover");
+  const auto refused = replication(call).psync(call.client, call.args[1], *offset, take_over);
   if (refused) call.reply.error(*refused);
 }
 
@@ -264,6 +311,15 @@ constexpr CommandRow kRows[] = {
      .categories = "@admin,@dangerous,@slow",
      .summary = "The older name of REPLICAOF.",
      .since = "1.0.0",
+     .group = "server",
+     .complexity = "O(1)"},
+    {.name = "failover",
+     .handler = failover_command,
+     .arity = -1,
+     .flags = "admin,noscript,stale",
+     .categories = "@admin,@dangerous,@slow",
+     .summary = "Hands the role of the primary to a replica that has all data.",
+     .since = "6.2.0",
      .group = "server",
      .complexity = "O(1)"},
     {.name = "role",

@@ -124,7 +124,7 @@ bool Executor::must_wait_for_pause(const Client& client, const Command& command)
   if (client.keeps_off_keys()) return false;
   // Who paused must be able to end it; Valkey lets these wait with all else.
   if (command.name == "client|unpause" || command.name == "client|pause") return false;
-  if (!state_.pause_writes_only) return true;
+  if (clients_paused() && !state_.pause_writes_only) return true;
   const uint32_t flags =
       command.is(kRunsTransaction) ? client.transaction.queued_flags : command.flags;
   return (flags & (kWrite | kMayReplicate)) != 0;

@@ -41,6 +41,8 @@ struct DispatchState {
   // CLIENT PAUSE: until when (monotonic ms), and whether only writes wait.
   int64_t paused_until_ms = 0;
   bool pause_writes_only = false;
+  // FAILOVER is under way: writes wait.
+  bool failing_over = false;
   // Whether expired keys that nobody looks at are removed (DEBUG SET-ACTIVE-EXPIRE).
   bool active_expire = true;
 };
@@ -187,11 +189,10 @@ class Executor final : public KeyspaceObserver, public ErrorListener {
   // Counts an error reply in errorstats; encoders report theirs, other sinks' owners call it.
   void on_error_reply(std::string_view text) override;
 
-  // Whether CLIENT PAUSE is in force; no key is evicted or found expired by itself meanwhile.
-  bool paused() const {
-    return state_.paused_until_ms != 0 && clock_.monotonic_ms() < state_.paused_until_ms;
-  }
-  // Requests that were held back by CLIENT PAUSE are looked at again.
+  // Whether CLIENT PAUSE or FAILOVER is in force; no key is evicted or found expired by itself
+  // meanwhile.
+  bool paused() const { return state_.failing_over || clients_paused(); }
+  // Requests that were held back by either are looked at again.
   void resume_paused_clients();
 
   void key_modified(int db, std::string_view key) override;
@@ -225,6 +226,9 @@ class Executor final : public KeyspaceObserver, public ErrorListener {
                      std::string_view key);
   void reject(Client& client, Command* command, std::string_view error);
   void queue(Client& client, Command& command, Args args);
+  bool clients_paused() const {
+    return state_.paused_until_ms != 0 && clock_.monotonic_ms() < state_.paused_until_ms;
+  }
   bool must_wait_for_pause(const Client& client, const Command& command) const;
 
   Keyspace& keyspace_;
