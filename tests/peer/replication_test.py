@@ -207,6 +207,29 @@ def restart_test():
             assert primary.info("stats")["sync_full"] == "1", primary.info("stats")
 
 
+def failover_test(primary_program, replica_program):
+    """FAILOVER under writes: the roles change, and what was acknowledged is there."""
+    with Node(primary_program) as old, Node(replica_program) as new:
+        fill(old, 9)
+        new.follow(old)
+        assert_same(new, old)
+        acknowledged = 0
+        client = old.connect()
+        old.command("FAILOVER", "TO", "127.0.0.1", new.port, "TIMEOUT", 1000 * peers.TIMEOUT)
+        while True:
+            reply = client.command("INCR", "acknowledged")
+            if isinstance(reply, peers.ErrorReply):
+                assert reply.startswith("READONLY"), reply
+                break
+            acknowledged = reply
+        peers.await_condition("the roles change", lambda: new.info()["role"] == "master"
+                              and old.info()["master_failover_state"] == "no-failover")
+        assert int(new.command("GET", "acknowledged") or 0) == acknowledged
+        Writer(new, 10, 200).run()
+        assert_same(old, new)
+        assert new.info("stats")["sync_full"] == "0", "the stream just goes on"
+
+
 def fetch(server, *words):
     target = os.path.join(server.directory, "fetched.rdb")
     subprocess.run(["redis-cli", "-p", str(server.port), *words, target], check=True,
@@ -244,6 +267,9 @@ def main():
         ("redis - Tandem - redis", lambda: chain_test((REDIS, TANDEM, REDIS))),
         ("Tandem - redis - Tandem", lambda: chain_test((TANDEM, REDIS, TANDEM))),
         ("a restarted replica", restart_test),
+        ("a failover from Tandem to redis", lambda: failover_test(TANDEM, REDIS)),
+        ("a failover from redis to Tandem", lambda: failover_test(REDIS, TANDEM)),
+        ("a failover from Tandem to Tandem", lambda: failover_test(TANDEM, TANDEM)),
         ("redis-cli as a replica", tools_test),
     ]
     wanted = sys.argv[2:]
