@@ -100,8 +100,13 @@ class PosixReadableFile final : public ReadableFile {
       : fd_(std::move(fd)), path_(std::move(path)), size_(size) {}
 
   Result<size_t> read(uint64_t offset, char* out, size_t length) override {
-    const ssize_t count =
+    ssize_t count =
         retry([&] { return ::pread(fd_.get(), out, length, static_cast<off_t>(offset)); });
+    // A pipe has no positions; it can be read from its front to its end.
+    if (count < 0 && errno == ESPIPE && offset == passed_) {
+      count = retry([&] { return ::read(fd_.get(), out, length); });
+      if (count > 0) passed_ += static_cast<uint64_t>(count);
+    }
     if (count < 0) return system_error("read", path_);
     return static_cast<size_t>(count);
   }
@@ -112,6 +117,7 @@ class PosixReadableFile final : public ReadableFile {
   FileDescriptor fd_;
   std::string path_;
   uint64_t size_;
+  uint64_t passed_ = 0;  // bytes read of a pipe
 };
 
 // The descriptors of the locks this process holds: a forked child shares flock() locks with its

@@ -79,8 +79,17 @@ TEST_F(FunctionsCheckTest, FaultsOfTheWholeAreShownAtTheFirstLine) {
   EXPECT_EQ(check_text("#!lua name=lib\n").err, "lib.lua:1: error: No functions registered\n");
   const Output missing = check({dir_.file("missing.lua")});
   EXPECT_EQ(missing.code, 1);
-  EXPECT_EQ(missing.err, "missing.lua:1: error: cannot be read: No such file or directory\n");
+  EXPECT_EQ(missing.err,
+            "missing.lua:1: error: Can't open missing.lua: No such file or directory\n");
   EXPECT_EQ(check({dir_.path()}).code, 1);
+}
+
+TEST_F(FunctionsCheckTest, ReadsWhatAnEditorPipesIn) {
+  const Output output =
+      run_program({"/bin/sh", "-c", "cat | \"$0\" functions check /dev/stdin", tandem_cli_path()},
+                  "#!lua name=lib\nserver.register_function('f', function() end)\nx = 1\n");
+  EXPECT_EQ(output.code, 1);
+  EXPECT_THAT(output.err, HasSubstr("/dev/stdin:3: error: "));
 }
 
 TEST_F(FunctionsCheckTest, FilesAreCheckedTogetherAndTheSoundOnesListed) {

@@ -13,6 +13,7 @@ namespace {
 
 // A library's own data may be large; what is reached after this many values is not looked at.
 constexpr int kMaxValues = 100'000;
+constexpr size_t kMaxNameBytes = 64;
 constexpr size_t kMaxWords = 2;  // a command and its subcommand
 
 // What is known of a register's or an upvalue's content while the code is followed.
@@ -42,7 +43,8 @@ class CallFinder {
     if (lua_type(lua_, -1) == LUA_TSTRING) {
       size_t length = 0;
       const char* bytes = lua_tolstring(lua_, -1, &length);
-      Known text{Kind::kText, std::string(bytes, length), 0};
+      Known text;
+      if (length <= kMaxNameBytes) text = {Kind::kText, std::string(bytes, length), 0};
       lua_pop(lua_, 1);
       return text;
     }

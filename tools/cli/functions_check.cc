@@ -11,7 +11,7 @@
 #include "server/base/strings.h"
 #include "tools/cli/command_calls.h"
 #include "tools/cli/in_process_server.h"
-#include "tools/cli/library_file.h"
+#include "tools/cli/library_loading.h"
 #include "tools/cli/lua_chunk.h"
 
 namespace tandem::cli {
@@ -35,16 +35,34 @@ void list_library(const std::string& path, const FunctionLibrary& library) {
   for (const auto& function : library.functions) std::printf("%s\n", describe(*function).c_str());
 }
 
-// Whether code of a library finds a global of this name.
-bool global_exists(lua_State* lua, const std::string& name) {
+// Whether a function finds such a global, and a field of that name in it when one is given.
+bool exists(lua_State* lua, const GlobalUse& use) {
   lua_pushcfunction(lua, [](lua_State* state) {
     lua_getfield(state, LUA_GLOBALSINDEX, lua_tostring(state, 1));
-    return 0;
+    if (lua_gettop(state) == 2) return 1;
+    lua_getfield(state, -1, lua_tostring(state, 2));
+    return 1;
   });
-  lua_pushlstring(lua, name.data(), name.size());
-  const bool exists = lua_pcall(lua, 1, 0, 0) == 0;
-  if (!exists) lua_pop(lua, 1);
-  return exists;
+  lua_pushlstring(lua, use.name.data(), use.name.size());
+  if (!use.field.empty()) lua_pushlstring(lua, use.field.data(), use.field.size());
+  const bool found = lua_pcall(lua, use.field.empty() ? 1 : 2, 1, 0) == 0 && !lua_isnil(lua, -1);
+  lua_pop(lua, 1);
+  return found;
+}
+
+// What is wrong with the use of a global; empty when nothing is. A field may be asked for to find
+// out whether it is there, but all of `server` is known.
+std::string global_fault(lua_State* lua, const GlobalUse& use) {
+  if (use.is_write) {
+    return "assigns to the global '" + use.name + "'; globals are read-only, is a 'local' missing?";
+  }
+  const bool is_api = use.name == "server" || use.name == "redis";
+  const GlobalUse whole{use.name, "", use.line, false};
+  if (!exists(lua, whole)) return "reads the global '" + use.name + "', which does not exist";
+  // Only while a library loads.
+  if (!is_api || use.field.empty() || use.field == "register_function") return {};
+  if (exists(lua, use)) return {};
+  return "reads '" + use.name + "." + use.field + "', which does not exist";
 }
 
 // What happens when the call is made, as a predicate of the function; empty when it may be made.
@@ -77,12 +95,8 @@ std::set<std::pair<int, std::string>> find_warnings(Server& server,
   }
   const std::string_view code = parse_library_header(library.source).value().code;
   for (const GlobalUse& use : global_uses(compile_lua(code, "=library").value())) {
-    if (use.is_write) {
-      warnings.emplace(use.line, "assigns to the global '" + use.name +
-                                     "'; globals are read-only, is a 'local' missing?");
-    } else if (!global_exists(lua, use.name)) {
-      warnings.emplace(use.line, "reads the global '" + use.name + "', which does not exist");
-    }
+    const std::string fault = global_fault(lua, use);
+    if (!fault.empty()) warnings.emplace(use.line, fault);
   }
   return warnings;
 }

@@ -11,9 +11,6 @@
 namespace tandem::cli {
 namespace {
 
-// What a request may carry.
-constexpr uint64_t kMaxSourceBytes = uint64_t{512} << 20;
-
 Error in_file(const std::string& path, const Error& error) {
   return make_error(error.kind, path + ": " + error.to_string());
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <string>
 #include <string_view>
@@ -9,6 +10,9 @@
 #include "server/base/result.h"
 
 namespace tandem::cli {
+
+// The largest source file that is read: what a request may carry.
+inline constexpr uint64_t kMaxSourceBytes = uint64_t{512} << 20;
 
 // Function libraries by name: the source text of each, shebang included.
 using Libraries = std::map<std::string, std::string>;

@@ -111,11 +111,23 @@ void collect_lines(const LuaPrototype& function, std::set<int>* lines) {
   for (const LuaPrototype& nested : function.nested) collect_lines(nested, lines);
 }
 
+// The name that `step` reads of the table which the instruction before it has put into `place`.
+std::string field_read(const LuaPrototype& function, const LuaInstruction& step, int place) {
+  if (step.op != LuaOp::kGetTable || step.b != place) return {};
+  if (step.c < LuaInstruction::kFirstConstant) return {};
+  return function.constants.at(static_cast<size_t>(step.c - LuaInstruction::kFirstConstant));
+}
+
 void collect_globals(const LuaPrototype& function, std::vector<GlobalUse>* uses) {
-  for (const LuaInstruction& step : function.code) {
+  // The last instruction is a return.
+  for (size_t i = 0; i + 1 < function.code.size(); ++i) {
+    const LuaInstruction& step = function.code[i];
     if (step.op != LuaOp::kGetGlobal && step.op != LuaOp::kSetGlobal) continue;
     const std::string& name = function.constants.at(static_cast<size_t>(step.bx));
-    uses->push_back({name, step.line, step.op == LuaOp::kSetGlobal});
+    const bool is_write = step.op == LuaOp::kSetGlobal;
+    std::string field;
+    if (!is_write) field = field_read(function, function.code[i + 1], step.a);
+    uses->push_back({name, std::move(field), step.line, is_write});
   }
   for (const LuaPrototype& nested : function.nested) collect_globals(nested, uses);
 }

@@ -83,6 +83,7 @@ std::set<int> active_lines(const LuaPrototype& function);
 
 struct GlobalUse {
   std::string name;
+  std::string field;  // that is read of it, as in `server.call`; empty when it is used otherwise
   int line = 0;
   bool is_write = false;
 };

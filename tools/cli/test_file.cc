@@ -9,7 +9,7 @@
 
 #include "functions/script_engine.h"
 #include "server/base/clock.h"
-#include "tools/cli/library_file.h"
+#include "tools/cli/library_loading.h"
 #include "tools/cli/lua_values.h"
 #include "tools/cli/test_prelude.h"
 
@@ -263,7 +263,7 @@ Status TestFile::open_server() {
 
 Status TestFile::load_into_server(const std::string& path, std::string* name) {
   const Result<std::string> source = read_library_file(path);
-  if (!source.ok()) return make_error(ErrorKind::kIo, path + ": " + source.error().message);
+  if (!source.ok()) return make_error(ErrorKind::kIo, source.error().message);
   if (settings_.coverage != nullptr) settings_.coverage->add_library(path, source.value());
   Diagnostic fault;
   if (load_library(server_->server(), path, source.value(), name, &fault)) return {};

@@ -151,6 +151,18 @@ TEST_F(PosixEnvTest, SecondLockIsRefusedUntilTheFirstIsGone) {
   EXPECT_TRUE(env_->lock(path("lock")).ok());
 }
 
+TEST_F(PosixEnvTest, APipeIsReadToItsEnd) {
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  const std::string sent(3000, 'x');
+  ASSERT_EQ(write(ends[1], sent.data(), sent.size()), static_cast<ssize_t>(sent.size()));
+  close(ends[1]);
+  const auto content = read_file(*env_, "/dev/fd/" + std::to_string(ends[0]), 1 << 20);
+  close(ends[0]);
+  ASSERT_TRUE(content.ok()) << content.error().message;
+  EXPECT_EQ(content.value(), sent);
+}
+
 TEST_F(PosixEnvTest, ChildDoesNotKeepTheLockAlive) {
   auto held = env_->lock(path("lock"));
   ASSERT_TRUE(held.ok());

@@ -1,12 +1,10 @@
-#include "tools/cli/library_file.h"
+#include "tools/cli/library_loading.h"
 
-#include <cerrno>
-#include <cstdio>
 #include <cstdlib>
-#include <cstring>
-#include <memory>
 
 #include "functions/lua_host.h"
+#include "server/base/env.h"
+#include "tools/cli/library_source.h"
 
 namespace tandem::cli {
 
@@ -32,16 +30,7 @@ int take_position(std::string* text) {
 }  // namespace
 
 Result<std::string> read_library_file(const std::string& path) {
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "rb"),
-                                                             &std::fclose);
-  std::string text;
-  char block[16 * 1024];
-  size_t length = 0;
-  while (file && (length = std::fread(block, 1, sizeof(block), file.get())) > 0) {
-    text.append(block, length);
-  }
-  if (file && std::ferror(file.get()) == 0) return text;
-  return make_error(ErrorKind::kIo, std::string("cannot be read: ") + std::strerror(errno));
+  return read_file(*make_tool_env(), path, kMaxSourceBytes);
 }
 
 std::string Diagnostic::to_string(std::string_view severity) const {
