@@ -25,6 +25,8 @@ class ScriptEngine {
   ScriptEngine& operator=(const ScriptEngine&) = delete;
 
   const ScriptCache& cache() const { return cache_; }
+  // The Lua state that all scripts live in, until a flush.
+  LuaHost& host() { return *host_; }
   // Scripts that went because too many others had come.
   uint64_t evicted() const { return evicted_; }
 

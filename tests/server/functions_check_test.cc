@@ -130,10 +130,13 @@ TEST_F(FunctionsCheckTest, WarnsOfCommandsThatCannotBeCalled) {
                        "server.register_function('f', function()\n"
                        "  server.call('GTE', 'k')\n"
                        "  server.call('SUBSCRIBE', 'k')\n"
+                       "  server.call('SET', 'k')\n"
+                       "  server.call('SET', unpack({'k', 'v'}))\n"
                        "end)\n")
                 .err,
             "lib.lua:3: warning: 'f' calls GTE, which is no command\n"
-            "lib.lua:4: warning: 'f' calls SUBSCRIBE, which functions may not call\n");
+            "lib.lua:4: warning: 'f' calls SUBSCRIBE, which functions may not call\n"
+            "lib.lua:5: warning: 'f' calls SET with the wrong number of arguments\n");
 }
 
 TEST_F(FunctionsCheckTest, WarnsOfGlobalsThatDoNotExist) {

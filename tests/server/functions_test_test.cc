@@ -197,7 +197,8 @@ TEST_F(FunctionsTestTest, WhatNeverEndsIsEnded) {
         "end)\n");
   const Output output =
       run("test('in a function', function() fcall('spin', {'k'}) end)\n"
-          "test('in a script', function() call('EVAL', 'while true do end', 0) end)\n"
+          "test('in a script', function() call('EVAL', 'redis.call(\"SET\", \"k\", 1) while true "
+          "do end', 0) end)\n"
           "test('in the test', function() while true do end end)\n"
           "test('afterwards', function() expect(call('PING'), 'PONG') end)\n",
           {"--timeout", "0.2"});

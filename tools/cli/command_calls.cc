@@ -268,7 +268,7 @@ class Frame {
   void note_calls(const LuaInstruction& step, size_t end) {
     for (auto i = static_cast<Index>(step.a); i + 1 < end; ++i) {
       if (registers_[i].kind != Kind::kCall || registers_[i + 1].kind != Kind::kText) continue;
-      CommandCall call{{}, step.line};
+      CommandCall call{{}, step.b == 0 ? 0 : end - i - 1, step.line};
       for (size_t word = i + 1; word < end && registers_[word].kind == Kind::kText; ++word) {
         if (call.words.size() < kMaxWords) call.words.push_back(registers_[word].text);
       }

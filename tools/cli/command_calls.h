@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <lua.hpp>
 #include <string>
 #include <vector>
@@ -9,6 +10,7 @@ namespace tandem::cli {
 // A server.call() or server.pcall() whose command is written out.
 struct CommandCall {
   std::vector<std::string> words;  // the command and, when it is written out as well, what follows
+  size_t word_count = 0;           // of the whole request; 0 when it is not known
   int line = 0;
 };
 

@@ -72,6 +72,9 @@ std::string call_fault(Executor& executor, const Function& function, const Comma
   std::string name = to_upper(call.words[0]);
   if (command == nullptr) return "calls " + name + ", which is no command";
   if (command->container != nullptr) name += " " + to_upper(call.words[1]);
+  if (call.word_count != 0 && !command->accepts_arg_count(call.word_count)) {
+    return "calls " + name + " with the wrong number of arguments";
+  }
   if (command->is(kNoScript)) return "calls " + name + ", which functions may not call";
   if (!function.is(kNoWrites) || !command->is(kWrite | kMayReplicate)) return {};
   return "is flagged no-writes and calls " + name + ", which writes";

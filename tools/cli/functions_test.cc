@@ -120,6 +120,10 @@ int fail(const std::string& message) {
 }  // namespace
 
 int run_functions_test(const Options&, std::span<const std::string> arguments) {
+  if (!arguments.empty() && arguments[0] == "--help") {
+    std::fwrite(kUsage.data(), 1, kUsage.size(), stdout);
+    return 0;
+  }
   Result<Request> parsed = parse(arguments);
   if (!parsed.ok()) {
     fail(parsed.error().message);

@@ -41,10 +41,10 @@ std::string ranges(const std::set<int>& active, const std::set<int>& hit) {
 void LineCoverage::add_library(const std::string& path, std::string_view source) {
   const Result<LibraryHeader> header = parse_library_header(source);
   if (!header.ok()) return;
-  const Result<LuaPrototype> code = compile_lua(header.value().code, kLibraryChunk);
-  if (!code.ok()) return;
   paths_[header.value().name] = path;
-  files_[path].active = active_lines(code.value());
+  if (files_.contains(path)) return;
+  const Result<LuaPrototype> code = compile_lua(header.value().code, kLibraryChunk);
+  if (code.ok()) files_[path].active = active_lines(code.value());
 }
 
 void LineCoverage::on_line(LuaHost& host, lua_State* lua, lua_Debug* where) {

@@ -14,7 +14,7 @@ namespace tandem::cli {
 // Which lines of the libraries' files have run, over all servers it has observed.
 class LineCoverage final : public LineObserver {
  public:
-  // The library of `source` is about to be loaded from the file at `path`.
+  // The library of `source` is about to be loaded from the file at `path`, which does not change.
   void add_library(const std::string& path, std::string_view source);
   void on_line(LuaHost& host, lua_State* lua, lua_Debug* where) override;
 

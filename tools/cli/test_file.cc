@@ -2,9 +2,9 @@
 
 #include <unistd.h>
 
-#include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <cstring>
 #include <utility>
 
 #include "functions/script_engine.h"
@@ -270,13 +270,14 @@ Status TestFile::load_into_server(const std::string& path, std::string* name) {
   return make_error(ErrorKind::kInvalid, fault.to_string("error"));
 }
 
-// Called while a function runs too long. FUNCTION KILL spares one that has written, to keep the
-// data whole; here the data is gone with the test.
+// Called while a function or script runs too long. FUNCTION KILL spares one that has written, to
+// keep the data whole; here the data is gone with the test.
 void TestFile::stop_when_late() {
   if (!timed_out()) return;
   Server& server = server_->server();
-  if (ScriptRun* run = server.functions().host().run(); run != nullptr) run->kill = true;
-  (void)server.services().scripts->kill();
+  for (LuaHost* host : {&server.functions().host(), &server.services().scripts->host()}) {
+    if (host->run() != nullptr) host->run()->kill = true;
+  }
 }
 
 void TestFile::start_timer() {
@@ -305,15 +306,11 @@ void TestFile::run_test(const Test& test, TestResult* result) {
   }
   start_timer();
   lua_rawgeti(lua, LUA_REGISTRYINDEX, test.body);
-  bool passed = run_protected(result);
+  const bool passed = run_protected(result);
+  // After a test that has failed it only forgets what that one had begun.
+  TestResult unused;
   lua_rawgeti(lua, LUA_REGISTRYINDEX, finish_);
-  if (passed) {
-    run_protected(result);
-  } else {
-    // It only forgets what the test has begun.
-    TestResult unused;
-    run_protected(&unused);
-  }
+  run_protected(passed ? result : &unused);
   result->seconds = static_cast<double>(system_clock().monotonic_us() - started_us) / 1e6;
 }
 

@@ -60,6 +60,22 @@ TEST(CommandCallsTest, FollowsTheFunctionsThatAreReached) {
             "SET:1");
 }
 
+TEST(CommandCallsTest, CountsTheWordsOfARequest) {
+  const std::unique_ptr<lua_State, void (*)(lua_State*)> lua(luaL_newstate(), &lua_close);
+  ASSERT_EQ(luaL_dostring(lua.get(),
+                          "return function(k, ...)\n"
+                          "  server.call('SET', k, 1)\n"
+                          "  pcall(server.call, 'GET', k)\n"
+                          "  return server.call('DEL', k, ...)\n"
+                          "end"),
+            0);
+  const std::vector<CommandCall> found = find_command_calls(lua.get());
+  ASSERT_EQ(found.size(), 3u);
+  EXPECT_EQ(found[0].word_count, 3u);
+  EXPECT_EQ(found[1].word_count, 2u);
+  EXPECT_EQ(found[2].word_count, 0u);
+}
+
 TEST(CommandCallsTest, EndsOnRecursionAndCycles) {
   EXPECT_EQ(calls("local a, b\n"
                   "function a() return b() end\n"
