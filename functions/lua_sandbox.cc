@@ -143,18 +143,33 @@ int checked_loadstring(lua_State* lua) {
   return compile_chunk(lua, {bytes, length}, luaL_optstring(lua, 2, bytes));
 }
 
+// Calls load's reader; false when it has failed, with the reason on top of the stack instead of its
+// result.
+bool read_piece(lua_State* lua) {
+  lua_pushvalue(lua, 1);
+  if (lua_pcall(lua, 0, 1, 0) != 0) {
+    if (LuaHost::of(lua).stopped()) throw ScriptStopped{};
+    return false;
+  }
+  if (lua_isnil(lua, -1) || lua_isstring(lua, -1) != 0) return true;
+  lua_pop(lua, 1);
+  lua_pushliteral(lua, "reader function must return a string");
+  return false;
+}
+
 // The pieces are joined before anything is compiled, so that the whole is seen not to be bytecode.
 int checked_load(lua_State* lua) {
   luaL_checktype(lua, 1, LUA_TFUNCTION);
   const char* name = luaL_optstring(lua, 2, "=(load)");
   std::string chunk;
   while (true) {
-    lua_pushvalue(lua, 1);
-    lua_call(lua, 0, 1);
-    if (lua_isnil(lua, -1)) break;
+    if (!read_piece(lua)) {
+      lua_pushnil(lua);
+      lua_insert(lua, -2);
+      return 2;
+    }
     size_t length = 0;
     const char* bytes = lua_tolstring(lua, -1, &length);
-    if (bytes == nullptr) return luaL_error(lua, "reader function must return a string");
     if (length == 0) break;
     chunk.append(bytes, length);
     if (static_cast<lua_Number>(chunk.size()) > kMaxStringBytes) {

@@ -314,49 +314,39 @@ std::string_view check_input(lua_State* lua) {
   return {bytes, length};
 }
 
-// The offset argument at `index`, at most the input's length.
-size_t check_offset(lua_State* lua, int index, std::string_view input) {
-  const lua_Number offset = luaL_optnumber(lua, index, 0);
-  if (!(offset >= 0)) luaL_error(lua, "Invalid request to unpack with a negative offset.");
+// Pushes up to `limit` values from the offset on; in front of them the offset of the next one, -1
+// at the end. Without a limit and an offset, all values and nothing in front.
+int unpack_some(lua_State* lua, lua_Number limit, lua_Number offset) {
+  const std::string_view input = check_input(lua);
+  const auto length = static_cast<int>(input.size());
+  if (!(offset >= 0) || !(limit >= 0)) {
+    luaL_error(lua, "Invalid request to unpack with offset of %d and limit of %d.",
+               static_cast<int>(offset), length);
+  }
   if (offset > static_cast<lua_Number>(input.size())) {
     luaL_error(lua, "Start offset %d greater than input length %d.", static_cast<int>(offset),
-               static_cast<int>(input.size()));
+               length);
   }
-  return static_cast<size_t>(offset);
-}
-
-// Pushes up to `limit` values; in front of them the offset of the next one, -1 at the end.
-int unpack_some(lua_State* lua, lua_Number limit, int offset_index) {
-  const std::string_view input = check_input(lua);
-  Unpacker unpacker(lua, input, check_offset(lua, offset_index, input));
+  const bool all = limit == 0 && offset == 0;
+  Unpacker unpacker(lua, input, static_cast<size_t>(offset));
   lua_settop(lua, 1);
   int count = 0;
-  while (!unpacker.at_end() && count < limit) {
+  while (!unpacker.at_end() && (all || count < limit)) {
     unpacker.read(0);
     ++count;
   }
+  if (all) return count;
   lua_pushnumber(lua, unpacker.at_end() ? -1 : static_cast<lua_Number>(unpacker.offset()));
   lua_insert(lua, 2);
   return count + 1;
 }
 
-int msgpack_unpack(lua_State* lua) {
-  const std::string_view input = check_input(lua);
-  Unpacker unpacker(lua, input, 0);
-  int count = 0;
-  for (; !unpacker.at_end(); ++count) unpacker.read(0);
-  return count;
-}
+int msgpack_unpack(lua_State* lua) { return unpack_some(lua, 0, 0); }
 
-int msgpack_unpack_one(lua_State* lua) { return unpack_some(lua, 1, 2); }
+int msgpack_unpack_one(lua_State* lua) { return unpack_some(lua, 1, luaL_optint(lua, 2, 0)); }
 
 int msgpack_unpack_limit(lua_State* lua) {
-  const lua_Number limit = luaL_checknumber(lua, 2);
-  if (!(limit >= 1)) {
-    luaL_error(lua, "Invalid request to unpack with offset of %d and limit of %d.", 0,
-               static_cast<int>(check_input(lua).size()));
-  }
-  return unpack_some(lua, limit, 3);
+  return unpack_some(lua, luaL_checkint(lua, 2), luaL_optint(lua, 3, 0));
 }
 
 }  // namespace

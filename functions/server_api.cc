@@ -252,9 +252,8 @@ int api_log(lua_State* lua) {
 
 int api_sha1hex(lua_State* lua) {
   if (lua_gettop(lua) != 1) raise_error(lua, "ERR wrong number of arguments");
-  size_t length = 0;
-  const char* bytes = luaL_checklstring(lua, 1, &length);
-  const std::string digest = sha1_hex({bytes, length});
+  // What is no string counts as an empty one.
+  const std::string digest = sha1_hex(text_at(lua, 1));
   lua_pushlstring(lua, digest.data(), digest.size());
   return 1;
 }

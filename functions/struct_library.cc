@@ -88,7 +88,7 @@ class Format {
         break;
       }
       default:
-        luaL_error(lua_, "invalid format option '%c'", item.code);
+        luaL_argerror(lua_, 1, lua_pushfstring(lua_, "invalid format option '%c'", item.code));
     }
     return item;
   }
@@ -171,6 +171,7 @@ void append_float(std::string& out, lua_Number number, bool little_endian) {
 
 int struct_pack(lua_State* lua) {
   Format format(lua, luaL_checkstring(lua, 1));
+  lua_pushnil(lua);  // what a missing argument is taken for
   std::string out;
   int argument = 1;
   while (!format.at_end()) {
@@ -194,7 +195,7 @@ int struct_pack(lua_State* lua) {
         size_t length = 0;
         const char* bytes = luaL_checklstring(lua, ++argument, &length);
         const size_t taken = item.size == 0 ? length : item.size;
-        luaL_argcheck(lua, length >= taken, argument, "string too short");
+        luaL_argcheck(lua, length >= taken, argument + 1, "string too short");
         out.append(bytes, taken);
         if (item.code == 's') out += '\0';
         break;

@@ -24,6 +24,10 @@ class Status(str):
         return "(status) " + str(self)
 
 
+class BigNumber(str):
+    """The digits of a RESP3 big number."""
+
+
 class Map(list):
     """A RESP3 map: pairs."""
 
@@ -74,6 +78,8 @@ class Connection:
             return None
         if kind == b",":
             return float(rest)
+        if kind == b"(":
+            return BigNumber(rest.decode("latin-1"))
         if kind == b"#":
             return rest == b"t"
         if kind == b"*" or kind == b">":

@@ -116,8 +116,7 @@ TEST_F(ScriptLibrariesTest, MessagePackRefusesWhatIsNotWhole) {
   EXPECT_TRUE(eval("return cmsgpack.unpack(string.rep('\\145', 100000))").starts_with("(error)"));
   EXPECT_TRUE(eval("return cmsgpack.unpack_one('a', 2)").starts_with("(error)"));
   EXPECT_TRUE(eval("return cmsgpack.unpack_one('a', -1)").starts_with("(error)"));
-  EXPECT_TRUE(eval("return cmsgpack.unpack_one('a', 0/0)").starts_with("(error)"));
-  EXPECT_TRUE(eval("return cmsgpack.unpack_limit('a', 0)").starts_with("(error)"));
+  EXPECT_TRUE(eval("return cmsgpack.unpack_limit('a', -1)").starts_with("(error)"));
   EXPECT_TRUE(eval("return cmsgpack.pack()").starts_with("(error)"));
 }
 
