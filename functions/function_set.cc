@@ -47,10 +47,12 @@ bool is_function_name(std::string_view name) {
   });
 }
 
-FunctionLibrary::FunctionLibrary(std::shared_ptr<LuaHost> host_in) : host(std::move(host_in)) {}
+FunctionLibrary::FunctionLibrary(std::shared_ptr<LuaHost> host_in)
+    : host(std::move(host_in)), memory(LuaAllocator::make_owner()) {}
 
 FunctionLibrary::~FunctionLibrary() {
   for (const auto& function : functions) host->release(function->callback);
+  host->release(memory);
 }
 
 struct FunctionSet::Index {

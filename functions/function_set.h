@@ -13,6 +13,7 @@
 namespace tandem {
 
 class LuaHost;
+class LuaMemoryOwner;
 
 // What a function was registered to be allowed, one bit each.
 enum FunctionFlag : uint32_t {
@@ -50,7 +51,7 @@ struct Function {
 // A library as it was loaded. Never changes; REPLACE makes a new one.
 struct FunctionLibrary {
   explicit FunctionLibrary(std::shared_ptr<LuaHost> host_in);
-  ~FunctionLibrary();  // gives the closures back
+  ~FunctionLibrary();  // gives the closures and the memory back
   FunctionLibrary(const FunctionLibrary&) = delete;
   FunctionLibrary& operator=(const FunctionLibrary&) = delete;
 
@@ -58,6 +59,8 @@ struct FunctionLibrary {
   std::string name;
   std::string source;  // as given to FUNCTION LOAD, shebang line included
   std::vector<std::unique_ptr<Function>> functions;
+  // Answers for what its code keeps in Lua.
+  LuaMemoryOwner* const memory;
 };
 
 // Libraries by name and their functions by name: what FUNCTION commands change, and what a restore

@@ -3,12 +3,36 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <lua.hpp>
 #include <utility>
 
 namespace tandem {
 
+// Whoever blocks of Lua's memory are made for: answers for a block's bytes until the block is
+// freed, garbage that waits for the collector included. A block that changes its size stays with
+// its owner.
+class LuaMemoryOwner {
+ public:
+  size_t bytes() const { return bytes_; }
+  // Above this many bytes, allocations fail: Lua raises "not enough memory". Returns the limit so
+  // far.
+  size_t set_limit(size_t bytes) { return std::exchange(limit_, bytes); }
+
+  // What was left after the last full collection for this owner, and the limit under which it last
+  // asked for room (LuaHost).
+  size_t bytes_kept = 0;
+  size_t limit_then = 0;
+
+ private:
+  friend class LuaAllocator;
+  size_t bytes_ = 0;
+  size_t limit_ = SIZE_MAX;
+  bool released_ = false;
+};
+
 // Lua's memory. Scripts make and drop small blocks of a few sizes all the time: freed ones are kept
-// for the next of their size, up to a bound. What Lua holds is counted.
+// for the next of their size, up to a bound. What Lua holds is counted, in total and for each
+// owner.
 class LuaAllocator {
  public:
   LuaAllocator() = default;
@@ -18,19 +42,50 @@ class LuaAllocator {
 
   // lua_Alloc; `self` is the allocator.
   static void* reallocate(void* self, void* block, size_t old_size, size_t new_size);
+  // The allocator of a Lua state that uses one.
+  static LuaAllocator& of(lua_State* lua) {
+    void* self = nullptr;
+    lua_getallocf(lua, &self);
+    return *static_cast<LuaAllocator*>(self);
+  }
 
-  // Above this many bytes in use, allocations fail: Lua raises "not enough memory". Returns the
-  // limit so far.
-  size_t set_limit(size_t bytes) { return std::exchange(limit_, bytes); }
-  // Without the blocks kept.
+  // An owner lives until it is released and its last block is freed.
+  static LuaMemoryOwner* make_owner() { return new LuaMemoryOwner; }
+  static void release(LuaMemoryOwner* owner);
+  // Blocks made from now on are this one's; null stands for the state itself. Returns the one so
+  // far.
+  LuaMemoryOwner* set_owner(LuaMemoryOwner* owner) {
+    return std::exchange(current_, owner == nullptr ? &own_ : owner);
+  }
+  LuaMemoryOwner& current_owner() { return *current_; }
+
+  // While it lives, blocks are made for this owner.
+  class OwnerScope {
+   public:
+    OwnerScope(LuaAllocator& allocator, LuaMemoryOwner* owner)
+        : allocator_(allocator), before_(allocator.set_owner(owner)) {}
+    ~OwnerScope() { allocator_.set_owner(before_); }
+    OwnerScope(const OwnerScope&) = delete;
+    OwnerScope& operator=(const OwnerScope&) = delete;
+
+   private:
+    LuaAllocator& allocator_;
+    LuaMemoryOwner* const before_;
+  };
+
+  // Without the blocks kept, and without what the allocator adds to each block.
   size_t bytes_in_use() const { return bytes_in_use_; }
 
  private:
   static constexpr size_t kGranule = 16;
-  static constexpr size_t kClasses = 16;
-  static constexpr size_t kMaxSmall = kGranule * kClasses;
-  static constexpr size_t kMaxKept = 512;  // blocks of one class
+  static constexpr size_t kClasses = 17;
+  static constexpr size_t kMaxSmall = kGranule * kClasses;  // header included
+  static constexpr size_t kMaxKept = 512;                   // blocks of one class
 
+  // In front of each block that Lua gets.
+  struct Header {
+    LuaMemoryOwner* owner;
+  };
   struct Kept {
     Kept* next;
   };
@@ -40,12 +95,15 @@ class LuaAllocator {
   };
 
   static size_t class_of(size_t size) { return (size - 1) / kGranule; }
+  static Header* header_of(void* block) { return static_cast<Header*>(block) - 1; }
   void* allocate(size_t size);
-  void release(void* block, size_t size);
+  void release_block(void* block, size_t size);
+  void* resize(Header* header, size_t old_size, size_t new_size);
 
   std::array<Class, kClasses> classes_;
   size_t bytes_in_use_ = 0;
-  size_t limit_ = SIZE_MAX;
+  LuaMemoryOwner own_;
+  LuaMemoryOwner* current_ = &own_;
 };
 
 }  // namespace tandem

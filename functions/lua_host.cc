@@ -1,5 +1,6 @@
 #include "functions/lua_host.h"
 
+#include <algorithm>
 #include <new>
 #include <utility>
 
@@ -63,6 +64,7 @@ void forget_error(ExecutorStats& stats, std::string_view text) {
 LuaHost::LuaHost(Executor& executor, ScriptWorld world)
     : executor_(executor),
       world_(world),
+      scripts_memory_(LuaAllocator::make_owner()),
       script_client_(executor.make_internal_client(ClientKind::kInternal)) {
   lua_ = lua_newstate(&LuaAllocator::reallocate, &allocator_);
   if (lua_ == nullptr) throw std::bad_alloc();
@@ -82,7 +84,10 @@ LuaHost::LuaHost(Executor& executor, ScriptWorld world)
   observe_lines(nullptr);
 }
 
-LuaHost::~LuaHost() { lua_close(lua_); }
+LuaHost::~LuaHost() {
+  lua_close(lua_);
+  LuaAllocator::release(scripts_memory_);
+}
 
 LuaHost& LuaHost::of(lua_State* lua) {
   lua_pushlightuserdata(lua, const_cast<char*>(&kHostKey));
@@ -96,6 +101,7 @@ Status LuaHost::run_library(LibraryLoad& load, std::string_view code) {
   const auto fail = [](std::string message) {
     return make_error(ErrorKind::kInvalid, std::move(message));
   };
+  const LuaAllocator::OwnerScope owner(allocator_, load.library->memory);
   // The code starts with a line break: precompiled code cannot get in here.
   if (luaL_loadbuffer(lua_, code.data(), code.size(), kFunctionChunk) != 0) {
     std::string reason = lua_tostring(lua_, -1);
@@ -142,20 +148,62 @@ size_t LuaHost::memory_limit() const {
   return limit == 0 ? SIZE_MAX : limit;
 }
 
-// lua_pcall, which ends in an error when the code makes Lua's memory grow by more than
-// function-memory-limit.
+// lua_pcall, which ends in an error when what the code keeps and what it has just made come to more
+// than function-memory-limit.
 int LuaHost::call_within_limit(int arguments, int results) {
-  const auto limit = static_cast<size_t>(executor_.config().settings().function_memory_limit);
-  if (limit != 0) allocator_.set_limit(allocator_.bytes_in_use() + limit);
+  LuaMemoryOwner& owner = allocator_.current_owner();
+  const size_t limit = memory_limit();
+  if (paced_ || allocator_.bytes_in_use() > limit / 4) pace_collector(limit);
+  owner.set_limit(limit);
   const int status = lua_pcall(lua_, arguments, results, kHandlerSlot);
-  allocator_.set_limit(SIZE_MAX);
+  owner.set_limit(SIZE_MAX);
   if (status == LUA_ERRMEM) {
-    // What the code has piled up is garbage now.
-    lua_gc(lua_, LUA_GCCOLLECT, 0);
     lua_pop(lua_, 1);
+    // What the code has piled up is garbage now.
+    collect(owner);
     push_error(lua_, "ERR not enough memory: function-memory-limit is exceeded");
   }
   return status;
+}
+
+void LuaHost::collect(LuaMemoryOwner& owner) {
+  lua_gc(lua_, LUA_GCCOLLECT, 0);
+  owner.bytes_kept = owner.bytes();
+  owner.limit_then = memory_limit();
+}
+
+// Whether the owner keeps little enough to run. Only a full collection can tell what is kept from
+// what is garbage: there is one for each sixteenth of the limit that has been made, at most.
+bool LuaHost::has_room(LuaMemoryOwner& owner) {
+  const size_t limit = memory_limit();
+  const size_t most = limit - limit / 8;
+  if (owner.bytes() <= most) {
+    owner.limit_then = limit;
+    return true;
+  }
+  if (limit != owner.limit_then || owner.bytes() > owner.bytes_kept + limit / 16) collect(owner);
+  return owner.bytes_kept <= most;
+}
+
+// Where much is kept, the collector would let as much garbage pile up before it begins, and pass
+// the limit: it begins earlier and works faster.
+void LuaHost::pace_collector(size_t limit) {
+  constexpr int kDefaultPercent = 200;
+  const auto load = static_cast<double>(allocator_.bytes_in_use()) / static_cast<double>(limit);
+  paced_ = load > 0.25;
+  const int pause = paced_ ? std::max(105, 100 + static_cast<int>(25 / load)) : kDefaultPercent;
+  const int step =
+      paced_ ? std::min(20'000, kDefaultPercent + static_cast<int>(1600 * load)) : kDefaultPercent;
+  lua_gc(lua_, LUA_GCSETPAUSE, pause);
+  lua_gc(lua_, LUA_GCSETSTEPMUL, step);
+}
+
+void LuaHost::reply_without_room(const Function& function, Reply& reply) {
+  const std::string who =
+      function.library == nullptr ? "The script world" : "Library '" + function.library->name + "'";
+  reply.error("ERR not enough memory: " + who +
+              " keeps so much that function-memory-limit leaves it no room to run. Replace or "
+              "delete it, or raise the limit.");
 }
 
 // Pushes what is to be called and its arguments; returns their number. A function is given its keys
@@ -190,6 +238,10 @@ void LuaHost::run_function(ScriptRun& run, std::span<const std::string_view> key
   } finish{*this};
   run_ = &run;
   protocol_ = 2;
+  LuaMemoryOwner* const memory =
+      run.function->library != nullptr ? run.function->library->memory : scripts_memory_;
+  if (!has_room(*memory)) return reply_without_room(*run.function, reply);
+  const LuaAllocator::OwnerScope owner(allocator_, memory);
   script_client_->db = run.call->client.db;
   const int passed = push_call(run, keys, args);
   if (call_within_limit(passed, 1) == 0) {
@@ -200,6 +252,15 @@ void LuaHost::run_function(ScriptRun& run, std::span<const std::string_view> key
 }
 
 void LuaHost::release(int callback) { luaL_unref(lua_, LUA_REGISTRYINDEX, callback); }
+
+void LuaHost::release(LuaMemoryOwner* owner) {
+  constexpr size_t kLittle = 1 << 20;
+  released_bytes_ += owner->bytes();
+  LuaAllocator::release(owner);
+  if (released_bytes_ < std::max(kLittle, allocator_.bytes_in_use() / 4)) return;
+  released_bytes_ = 0;
+  lua_gc(lua_, LUA_GCCOLLECT, 0);
+}
 
 // The error that ended the function is on top of the stack.
 void LuaHost::reply_with_error(const Function& function, Reply& reply) {

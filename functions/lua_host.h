@@ -78,6 +78,8 @@ class LuaHost {
                     std::span<const std::string_view> args, Reply& reply);
   // Gives back a closure kept with luaL_ref.
   void release(int callback);
+  // Lets go of an owner whose blocks are garbage; collects it when there is much.
+  void release(LuaMemoryOwner* owner);
 
   Executor& executor() { return executor_; }
   ScriptWorld world() const { return world_; }
@@ -103,13 +105,13 @@ class LuaHost {
   class LimitLifted {
    public:
     explicit LimitLifted(LuaHost& host)
-        : allocator_(host.allocator_), limit_(allocator_.set_limit(SIZE_MAX)) {}
-    ~LimitLifted() { allocator_.set_limit(limit_); }
+        : owner_(host.allocator_.current_owner()), limit_(owner_.set_limit(SIZE_MAX)) {}
+    ~LimitLifted() { owner_.set_limit(limit_); }
     LimitLifted(const LimitLifted&) = delete;
     LimitLifted& operator=(const LimitLifted&) = delete;
 
    private:
-    LuaAllocator& allocator_;
+    LuaMemoryOwner& owner_;
     const size_t limit_;
   };
 
@@ -135,6 +137,10 @@ class LuaHost {
   void serve_others(lua_State* lua, lua_Debug* where);
   [[noreturn]] void stop(lua_State* lua, lua_Debug* where, std::string message);
   int call_within_limit(int arguments, int results);
+  bool has_room(LuaMemoryOwner& owner);
+  void collect(LuaMemoryOwner& owner);
+  void pace_collector(size_t limit);
+  void reply_without_room(const Function& function, Reply& reply);
   int push_call(const ScriptRun& run, std::span<const std::string_view> keys,
                 std::span<const std::string_view> args);
   void reply_with_error(const Function& function, Reply& reply);
@@ -142,6 +148,9 @@ class LuaHost {
   Executor& executor_;
   const ScriptWorld world_;
   LuaAllocator allocator_;
+  LuaMemoryOwner* const scripts_memory_;  // of all scripts, which keep nothing between calls
+  size_t released_bytes_ = 0;             // since the last collection for them
+  bool paced_ = false;
   lua_State* lua_ = nullptr;
   std::unique_ptr<Client> script_client_;
   CommandCache command_cache_;

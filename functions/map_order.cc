@@ -1,5 +1,7 @@
 #include "functions/map_order.h"
 
+#include "functions/lua_allocator.h"
+
 namespace tandem {
 
 namespace {
@@ -25,6 +27,8 @@ void open_map_orders(lua_State* lua) {
 }
 
 void keep_map_order(lua_State* lua) {
+  // The table of all orders is nobody's alone.
+  const LuaAllocator::OwnerScope state(LuaAllocator::of(lua), nullptr);
   push_orders(lua);        // map, order, orders
   lua_insert(lua, -2);     // map, orders, order
   lua_pushvalue(lua, -3);  // map, orders, order, map

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "functions/function_set.h"
+#include "functions/lua_allocator.h"
 #include "functions/lua_host.h"
 #include "functions/lua_sandbox.h"
 #include "server/base/strings.h"
@@ -141,6 +142,8 @@ int register_function(lua_State* lua) {
   }
   library.functions.reserve(library.functions.size() + 1);
   lua_pushvalue(lua, callback_slot);
+  // The registry is not the library's: it must not answer for its growth.
+  const LuaAllocator::OwnerScope state(LuaAllocator::of(lua), nullptr);
   function->callback = luaL_ref(lua, LUA_REGISTRYINDEX);
   library.functions.push_back(std::move(function));
   return 0;

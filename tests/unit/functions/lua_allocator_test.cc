@@ -49,5 +49,35 @@ TEST(LuaAllocatorTest, BlocksDoNotOverlap) {
   }
 }
 
+TEST(LuaAllocatorTest, ABlockCountsForItsOwnerUntilItIsFreed) {
+  LuaAllocator allocator;
+  auto resize = [&](void* block, size_t from, size_t to) {
+    return LuaAllocator::reallocate(&allocator, block, from, to);
+  };
+  LuaMemoryOwner* const first = LuaAllocator::make_owner();
+  LuaMemoryOwner* const second = LuaAllocator::make_owner();
+  void* block = nullptr;
+  {
+    const LuaAllocator::OwnerScope scope(allocator, first);
+    block = resize(nullptr, 0, 100);
+  }
+  {
+    const LuaAllocator::OwnerScope scope(allocator, second);
+    block = resize(block, 100, 5000);
+    EXPECT_EQ(first->bytes(), 5000u);
+    EXPECT_EQ(second->bytes(), 0u);
+    second->set_limit(50);
+    EXPECT_EQ(resize(nullptr, 0, 51), nullptr);
+    resize(resize(nullptr, 0, 50), 50, 0);
+    first->set_limit(5000);
+    EXPECT_EQ(resize(block, 5000, 5001), nullptr);
+  }
+  // Released with a block in use: it goes when the block does.
+  LuaAllocator::release(first);
+  LuaAllocator::release(second);
+  resize(block, 5000, 0);
+  EXPECT_EQ(allocator.bytes_in_use(), 0u);
+}
+
 }  // namespace
 }  // namespace tandem
