@@ -95,7 +95,8 @@ Status FunctionEngine::merge(FunctionSet set, RestorePolicy policy) {
   return {};
 }
 
-void FunctionEngine::run(Call& call, const Function& function, size_t key_count, bool read_only) {
+void FunctionEngine::run(Call& call, const Function& function, size_t key_count, bool read_only,
+                         ScriptDebugger* debugger) {
   // The commands it runs emit their own effects.
   call.emit_nothing();
   const std::string refused = script_refusal(
@@ -109,6 +110,7 @@ void FunctionEngine::run(Call& call, const Function& function, size_t key_count,
   run.function = &function;
   run.call = &call;
   run.flags = function.flags;
+  run.debugger = debugger;
   run.started_ticks = tick_count();
   host_->run_function(run, call.args.subspan(kFirstKey, key_count),
                       call.args.subspan(kFirstKey + key_count), call.reply);

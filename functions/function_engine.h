@@ -16,6 +16,7 @@ namespace tandem {
 class Call;
 class Executor;
 class LuaHost;
+class ScriptDebugger;
 
 enum class RestorePolicy : uint8_t { kAppend, kReplace, kFlush };
 
@@ -68,7 +69,8 @@ class FunctionEngine {
 
   // FCALL and FCALL_RO from the check of the server's state on: `call.args` is the whole request,
   // with `key_count` keys from args[3] on. Writes the reply.
-  void run(Call& call, const Function& function, size_t key_count, bool read_only);
+  void run(Call& call, const Function& function, size_t key_count, bool read_only,
+           ScriptDebugger* debugger = nullptr);
 
   // Whether a function runs: only commands that may run while it is busy can see it.
   bool running() const;

@@ -25,10 +25,6 @@ const char kStoppedKey = 0;
 // Virtual machine instructions between two looks at the clock: well under a millisecond.
 constexpr int kHookInstructions = 100'000;
 
-// Chunk names, which error texts show.
-constexpr const char kFunctionChunk[] = "@user_function";
-constexpr const char kScriptChunk[] = "@user_script";
-
 // Fixed slots of the main stack, below everything else: the error handler, then the writer's field
 // names.
 constexpr int kHandlerSlot = 1;
@@ -228,15 +224,22 @@ void LuaHost::run_function(ScriptRun& run, std::span<const std::string_view> key
                            std::span<const std::string_view> args, Reply& reply) {
   struct Finish {
     LuaHost& host;
+    const bool debugged;
     ~Finish() {
       if (host.run_->busy) host.executor_.state().busy.clear();
       host.run_ = nullptr;
       host.executor_.effects().set_targets(kEffectToAll);
       host.stop_message_.clear();
+      if (debugged) host.observe_lines(host.line_observer_);
       lua_settop(host.lua_, host.base_top_);
     }
-  } finish{*this};
+  } finish{*this, run.debugger != nullptr};
   run_ = &run;
+  run.keys = keys;
+  run.args = args;
+  if (finish.debugged) {
+    lua_sethook(lua_, &LuaHost::hook, LUA_MASKLINE | LUA_MASKCOUNT, kHookInstructions);
+  }
   protocol_ = 2;
   LuaMemoryOwner* const memory =
       run.function->library != nullptr ? run.function->library->memory : scripts_memory_;
@@ -248,6 +251,15 @@ void LuaHost::run_function(ScriptRun& run, std::span<const std::string_view> key
     results_->write(reply, protocol_, memory_limit());
   } else {
     reply_with_error(*run.function, reply);
+  }
+}
+
+void LuaHost::push_call_texts(lua_State* lua, CallTexts which) {
+  const bool keys = which == CallTexts::kKeys;
+  if (world_ == ScriptWorld::kScripts) {
+    lua_getglobal(lua, keys ? "KEYS" : "ARGV");
+  } else {
+    push_texts(lua, keys ? run_->keys : run_->args);
   }
 }
 
@@ -301,12 +313,14 @@ void LuaHost::observe_lines(LineObserver* observer) {
 void LuaHost::hook(lua_State* lua, lua_Debug* where) {
   LuaHost& host = of(lua);
   if (where->event == LUA_HOOKCOUNT) return host.on_hook(lua, where);
+  if (ScriptDebugger* const session = host.debugger()) return session->on_line(host, lua, where);
   // A coroutine keeps the hook that was set when it was made.
   if (host.line_observer_ != nullptr) host.line_observer_->on_line(host, lua, where);
 }
 
 void LuaHost::on_hook(lua_State* lua, lua_Debug* where) {
   if (stopped()) stop(lua, where, stop_message_);
+  if (ScriptDebugger* const session = debugger()) return session->on_time(*this, lua, where);
   if (load_ != nullptr) {
     if (load_->deadline_us != 0 && executor_.clock().monotonic_us() > load_->deadline_us) {
       stop(lua, where, "ERR FUNCTION LOAD timeout");

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "functions/command_cache.h"
+#include "functions/debugger.h"
 #include "functions/function_set.h"
 #include "functions/lua_allocator.h"
 #include "functions/lua_reply.h"
@@ -47,6 +48,9 @@ class LineObserver {
   // whose code it is.
   virtual void on_line(LuaHost& host, lua_State* lua, lua_Debug* where) = 0;
 };
+
+// What a script or function was called with.
+enum class CallTexts : uint8_t { kKeys, kArguments };
 
 // A Lua state with its sandbox, and what runs in it.
 //
@@ -130,12 +134,19 @@ class LuaHost {
   }
   // Whether the script must end; who catches errors in between throws ScriptStopped again.
   bool stopped() const { return !stop_message_.empty(); }
+  // Ends the script with this error, unless it is being ended already; `where` is the code to
+  // blame.
+  [[noreturn]] void stop(lua_State* lua, lua_Debug* where, std::string message);
+
+  // The debugger of what runs; null for nearly every run.
+  ScriptDebugger* debugger() { return run_ != nullptr ? run_->debugger : nullptr; }
+  // Pushes the table of the running script's keys or arguments, as it now is.
+  void push_call_texts(lua_State* lua, CallTexts which);
 
  private:
   static void hook(lua_State* lua, lua_Debug* where);
   void on_hook(lua_State* lua, lua_Debug* where);
   void serve_others(lua_State* lua, lua_Debug* where);
-  [[noreturn]] void stop(lua_State* lua, lua_Debug* where, std::string message);
   int call_within_limit(int arguments, int results);
   bool has_room(LuaMemoryOwner& owner);
   void collect(LuaMemoryOwner& owner);

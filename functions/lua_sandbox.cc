@@ -408,6 +408,8 @@ void set_script_global(lua_State* lua, const char* name) {
 }
 
 void push_error(lua_State* lua, const char* message) {
+  ScriptDebugger* const debugger = LuaHost::of(lua).debugger();
+  if (debugger != nullptr && debugger->shows_commands()) debugger->show_error(message);
   lua_createtable(lua, 0, 4);
   lua_pushstring(lua, message);
   lua_setfield(lua, -2, "err");

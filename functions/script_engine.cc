@@ -51,7 +51,8 @@ void ScriptEngine::flush() {
   host_ = std::make_unique<LuaHost>(executor_, ScriptWorld::kScripts);
 }
 
-void ScriptEngine::run(Call& call, const Script& script, size_t key_count, bool read_only) {
+void ScriptEngine::run(Call& call, const Script& script, size_t key_count, bool read_only,
+                       ScriptDebugger* debugger) {
   // The commands it runs emit their own effects.
   call.emit_nothing();
   cache_.touch(script);
@@ -68,6 +69,7 @@ void ScriptEngine::run(Call& call, const Script& script, size_t key_count, bool 
   run.function = &script.function;
   run.call = &call;
   run.flags = script.function.flags | (read_only ? uint32_t{kNoWrites} : 0u);
+  run.debugger = debugger;
   run.started_ticks = tick_count();
   host_->run_function(run, call.args.subspan(kFirstKey, key_count),
                       call.args.subspan(kFirstKey + key_count), call.reply);

@@ -14,6 +14,7 @@ namespace tandem {
 class Call;
 class Executor;
 class LuaHost;
+class ScriptDebugger;
 
 // EVAL's world: scripts that clients bring along, in a Lua state of their own, apart from the
 // functions'. On the loop thread only.
@@ -40,7 +41,8 @@ class ScriptEngine {
 
   // Runs a script: `call.args` is the whole request, with `key_count` keys from args[3] on. Writes
   // the reply.
-  void run(Call& call, const Script& script, size_t key_count, bool read_only);
+  void run(Call& call, const Script& script, size_t key_count, bool read_only,
+           ScriptDebugger* debugger = nullptr);
 
   bool running() const;
   // SCRIPT KILL, called from Executor::serve_while_busy.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -9,7 +10,12 @@ namespace tandem {
 
 class Call;
 class Executor;
+class ScriptDebugger;
 struct Function;
+
+// What Lua calls the code of libraries and of scripts; error texts show it.
+inline constexpr char kFunctionChunk[] = "@user_function";
+inline constexpr char kScriptChunk[] = "@user_script";
 
 enum class KillOutcome : uint8_t { kKilled, kNotBusy, kUnkillable };
 
@@ -17,6 +23,8 @@ enum class KillOutcome : uint8_t { kKilled, kNotBusy, kUnkillable };
 struct ScriptRun {
   const Function* function = nullptr;
   const Call* call = nullptr;
+  ScriptDebugger* debugger = nullptr;            // the session that shows it, if there is one
+  std::span<const std::string_view> keys, args;  // what it was called with
   uint32_t flags = 0;  // FunctionFlags: the function's, and what the command that runs it adds
   uint64_t started_ticks = 0;
   int64_t started_us = 0;  // monotonic; set when the hook first looks at the clock

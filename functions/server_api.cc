@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "functions/debug_text.h"
 #include "functions/lua_host.h"
 #include "functions/lua_sandbox.h"
 #include "functions/registration.h"
@@ -17,6 +18,7 @@
 #include "server/base/numbers.h"
 #include "server/base/version.h"
 #include "server/exec/executor.h"
+#include "server/resp/encoder.h"
 
 namespace tandem {
 
@@ -110,6 +112,17 @@ std::string refusal(LuaHost& host, const ScriptRun& run, const Command& command,
 // So many make every 16th command look at the clock.
 constexpr uint64_t kStepsOfACommand = 6'250;
 
+// Runs the command and shows its reply to who debugs the script.
+void call_shown(LuaHost& host, ScriptDebugger& debugger, Command& command, Args args,
+                LuaReply& reply) {
+  OutputBuffer bytes;
+  RespEncoder encoder(&bytes);
+  encoder.set_protocol(host.protocol());
+  TeeReply both(reply, encoder);
+  host.executor().call(host.script_client(), command, args, both);
+  debugger.show_reply(bytes.view(), host.protocol());
+}
+
 // server.call and server.pcall: leaves the command's reply, or an error table, on the stack and
 // returns whether it is an error.
 bool run_command(lua_State* lua, LuaHost& host) {
@@ -142,6 +155,9 @@ bool run_command(lua_State* lua, LuaHost& host) {
     }
   }
   const Args args(views);
+  ScriptDebugger* const debugger =
+      run->debugger != nullptr && run->debugger->shows_commands() ? run->debugger : nullptr;
+  if (debugger != nullptr) debugger->show_command(args);
   Command* command = resolve(lua, host, args);
   if (command == nullptr) {
     push_error(lua, "ERR Unknown command called from script");
@@ -157,7 +173,11 @@ bool run_command(lua_State* lua, LuaHost& host) {
   const LuaHost::LimitLifted lifted(host);
   LuaReply& reply = host.reply();
   reply.begin(lua, host.protocol());
-  host.executor().call(host.script_client(), *command, args, reply);
+  if (debugger != nullptr) {
+    call_shown(host, *debugger, *command, args, reply);
+  } else {
+    host.executor().call(host.script_client(), *command, args, reply);
+  }
   return reply.is_error();
 }
 
@@ -198,6 +218,8 @@ int api_error_reply(lua_State* lua) {
   }
   std::string_view text = text_at(lua, 1);
   if (text.starts_with('-')) text.remove_prefix(1);
+  ScriptDebugger* const debugger = host_upvalue(lua).debugger();
+  if (debugger != nullptr && debugger->shows_commands()) debugger->show_error_reply(text);
   lua_createtable(lua, 0, 1);
   if (text.find(' ') == std::string_view::npos) {
     lua_pushliteral(lua, "ERR ");
@@ -278,10 +300,16 @@ int api_replicate_commands(lua_State* lua) {
 
 // Outside the debugger there is nothing to stop in and nobody to print for.
 int api_breakpoint(lua_State* lua) {
-  lua_pushboolean(lua, 0);
+  ScriptDebugger* const debugger = host_upvalue(lua).debugger();
+  if (debugger != nullptr) debugger->break_at_next_line();
+  lua_pushboolean(lua, debugger != nullptr);
   return 1;
 }
-int api_debug(lua_State*) { return 0; }
+int api_debug(lua_State* lua) {
+  ScriptDebugger* const debugger = host_upvalue(lua).debugger();
+  if (debugger != nullptr) debugger->show_values(lua);
+  return 0;
+}
 
 // Every user may run every command.
 int api_acl_check_cmd(lua_State* lua) {
@@ -366,10 +394,15 @@ void push_call_api(lua_State* lua, LuaHost& host) {
   set_number(lua, "REPL_SLAVE", kEffectToReplicas);
   set_number(lua, "REPL_ALL", kEffectToAll);
   set_function(lua, host, "acl_check_cmd", api_acl_check_cmd);
-  if (host.world() != ScriptWorld::kScripts) return;
-  set_function(lua, host, "replicate_commands", api_replicate_commands);
   set_function(lua, host, "breakpoint", api_breakpoint);
   set_function(lua, host, "debug", api_debug);
+  if (host.world() != ScriptWorld::kScripts) return;
+  set_function(lua, host, "replicate_commands", api_replicate_commands);
+}
+
+void push_protected_call(lua_State* lua, LuaHost& host) {
+  lua_pushlightuserdata(lua, &host);
+  lua_pushcclosure(lua, api_pcall, 1);
 }
 
 void push_load_api(lua_State* lua, LuaHost& host) {

@@ -12,4 +12,7 @@ void push_call_api(lua_State* lua, LuaHost& host);
 // Pushes what a library's top-level code finds: register_function, log and constants.
 void push_load_api(lua_State* lua, LuaHost& host);
 
+// Pushes server.pcall().
+void push_protected_call(lua_State* lua, LuaHost& host);
+
 }  // namespace tandem

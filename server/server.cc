@@ -31,6 +31,7 @@ Server::Server(Config& config, World world)
       executor_(keyspace_, config, world.clock, services_),
       functions_(executor_),
       scripts_(executor_),
+      debug_sessions_(executor_, world.env),
       persistence_(config, world.env, world.clock, executor_),
       replication_(Replication::World{config, world.env, world.loop, world.clock, executor_,
                                       persistence_, world.random_seed + 1, world.make_pipe}),
@@ -45,6 +46,7 @@ Server::Server(Config& config, World world)
   services_.executor = &executor_;
   services_.functions = &functions_;
   services_.scripts = &scripts_;
+  services_.debug_sessions = &debug_sessions_;
   services_.persistence = &persistence_;
   services_.replication = &replication_;
   services_.outgoing = &outgoing_;
@@ -127,6 +129,7 @@ void Server::cron() {
   update_memory_peak();
   traffic_.sample(world_.clock.monotonic_us(), traffic_totals());
   persistence_.cron();
+  debug_sessions_.cron();
   close_clients_past_limits();
   DispatchState& state = executor_.state();
   if (state.paused_until_ms != 0 && world_.clock.monotonic_ms() >= state.paused_until_ms) {
@@ -241,6 +244,7 @@ Status Server::shutdown(const ShutdownOptions& options) {
   const bool save = options.save || (!options.no_save && persistence_.has_save_points());
   const Status saved = persistence_.shut_down(save);
   if (!saved.ok() && !options.force) return saved;
+  debug_sessions_.end_children();
   on_shutdown();
   return {};
 }

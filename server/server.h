@@ -13,6 +13,7 @@
 #include "server/base/config.h"
 #include "server/base/env.h"
 #include "server/base/link.h"
+#include "server/commands/debug_sessions.h"
 #include "server/commands/services.h"
 #include "server/exec/executor.h"
 #include "server/exec/outgoing.h"
@@ -82,6 +83,7 @@ class Server final : public ServerControl {
   Executor executor_;
   FunctionEngine functions_;
   ScriptEngine scripts_;
+  DebugSessions debug_sessions_;
   Persistence persistence_;
   Replication replication_;
   Outgoing outgoing_;

@@ -21,6 +21,10 @@ Status write_and_sync(Env& env, const std::string& path, std::string_view conten
 
 }  // namespace
 
+Result<ChildId> Env::fork_child_with_socket(int, std::function<int()>) {
+  return make_error(ErrorKind::kIo, "there are no sockets here");
+}
+
 Result<std::string> read_file(Env& env, const std::string& path, uint64_t max_bytes) {
   auto file = env.open_read(path);
   if (!file.ok()) return file.error();

@@ -72,6 +72,9 @@ class Env {
   // shares no later change of memory. A simulated world runs `body` at once and reports its end to
   // the next poll_child().
   virtual Result<ChildId> fork_child(std::function<int()> body) = 0;
+  // The same for a copy that goes on talking over a connection: it keeps this socket, where other
+  // copies have none. A world without real sockets refuses.
+  virtual Result<ChildId> fork_child_with_socket(int socket, std::function<int()> body);
   // Null while the child runs; its end is reported once.
   virtual std::unique_ptr<ChildExit> poll_child(ChildId child) = 0;
   virtual void kill_child(ChildId child) = 0;

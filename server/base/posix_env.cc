@@ -205,16 +205,18 @@ class Worker {
   std::thread thread_;
 };
 
+constexpr int kNoSocket = -1;
+
 // Closes the child's copies of the parent's sockets: a connection that the parent closes must end
 // for its peer, and a listening port must be free once the parent is gone.
-void close_sockets() {
+void close_sockets_but(int kept) {
   DIR* directory = ::opendir("/proc/self/fd");
   if (directory == nullptr) return;
   std::vector<int> sockets;
   while (const dirent* entry = ::readdir(directory)) {
     const int fd = std::atoi(entry->d_name);
     struct stat status {};
-    if (fd > STDERR_FILENO && ::fstat(fd, &status) == 0 && S_ISSOCK(status.st_mode)) {
+    if (fd > STDERR_FILENO && fd != kept && ::fstat(fd, &status) == 0 && S_ISSOCK(status.st_mode)) {
       sockets.push_back(fd);
     }
   }
@@ -223,7 +225,7 @@ void close_sockets() {
 }
 
 // The first thing a child does; false when its parent is gone already.
-bool become_child(pid_t parent, const HeldLocks& locks) {
+bool become_child(pid_t parent, const HeldLocks& locks, int kept_socket) {
   // What the parent does on a signal (end in order, on its loop) the child cannot do. The terminal
   // sends its interrupt to both; the parent then decides about the child.
   ::signal(SIGINT, SIG_IGN);
@@ -231,7 +233,7 @@ bool become_child(pid_t parent, const HeldLocks& locks) {
   // An orphan would go on to rename its file over that of a restarted server.
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   for (int fd : locks) ::close(fd);
-  close_sockets();
+  close_sockets_but(kept_socket);
   set_log_role('C');
   return ::getppid() == parent;
 }
@@ -333,6 +335,10 @@ class PosixEnv final : public Env {
   }
 
   Result<ChildId> fork_child(std::function<int()> body) override {
+    return fork_child_with_socket(kNoSocket, std::move(body));
+  }
+
+  Result<ChildId> fork_child_with_socket(int socket, std::function<int()> body) override {
     const pid_t parent = ::getpid();
     const pid_t child = ::fork();
     if (child < 0) {
@@ -341,7 +347,7 @@ class PosixEnv final : public Env {
     if (child > 0) return ChildId{child};
     in_child_ = true;
     // _exit(): buffers and destructors that the child copied are the parent's to flush and run.
-    ::_exit(become_child(parent, *held_locks_) ? run_child(body) : 1);
+    ::_exit(become_child(parent, *held_locks_, socket) ? run_child(body) : 1);
   }
 
   std::unique_ptr<ChildExit> poll_child(ChildId child) override {

@@ -13,8 +13,8 @@ using PostToLoop = std::function<void(std::function<void()>)>;
 // The operating system's files, processes and threads. The worker thread starts with the first
 // job; the destructor runs what is queued and joins it, so `post_to_loop` must work until then.
 //
-// A forked child inherits none of the parent's sockets or locks, dies with the parent, and must not
-// call run_in_background(): it has no worker and no loop.
+// A forked child inherits no locks and of the parent's sockets at most the one it asked for, dies
+// with the parent, and must not call run_in_background(): it has no worker and no loop.
 std::unique_ptr<Env> make_posix_env(PostToLoop post_to_loop);
 
 }  // namespace tandem

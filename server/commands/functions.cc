@@ -9,6 +9,7 @@
 #include "persistence/dump_payload.h"
 #include "server/base/numbers.h"
 #include "server/base/strings.h"
+#include "server/commands/debug_sessions.h"
 #include "server/commands/families.h"
 #include "server/commands/help.h"
 #include "server/commands/script_replies.h"
@@ -266,7 +267,14 @@ void call_function(Call& call, bool read_only) {
     call.reply.error("ERR Number of keys can't be negative");
     return;
   }
-  engine(call).run(call, *function, static_cast<size_t>(*key_count), read_only);
+  const auto keys = static_cast<size_t>(*key_count);
+  if (!DebugSessions::asked_for(call)) return engine(call).run(call, *function, keys, read_only);
+  call.services.debug_sessions->run(
+      call,
+      {.source = function->library->source, .chunk = kFunctionChunk, .top_level = function->name},
+      [&](ScriptDebugger& debugger) {
+        engine(call).run(call, *function, keys, read_only, &debugger);
+      });
 }
 
 // FCALL function numkeys [key...] [arg...]

@@ -7,6 +7,7 @@
 #include "functions/script_engine.h"
 #include "server/base/strings.h"
 #include "server/commands/arguments.h"
+#include "server/commands/debug_sessions.h"
 #include "server/commands/families.h"
 #include "server/commands/help.h"
 #include "server/commands/script_replies.h"
@@ -37,7 +38,7 @@ std::optional<size_t> read_key_count(Call& call) {
   return static_cast<size_t>(*count);
 }
 
-void eval(Call& call, bool read_only) {
+void eval(Call& call, bool read_only, ScriptDebugger* debugger) {
   const auto key_count = read_key_count(call);
   if (!key_count) return;
   const Result<const Script*> script = engine(call).compile(call.args[1], ScriptOrigin::kEval);
@@ -45,12 +46,23 @@ void eval(Call& call, bool read_only) {
     call.reply.error("ERR " + script.error().message);
     return;
   }
-  engine(call).run(call, *script.value(), *key_count, read_only);
+  engine(call).run(call, *script.value(), *key_count, read_only, debugger);
+}
+
+void eval_or_debug(Call& call, bool read_only) {
+  if (!DebugSessions::asked_for(call)) return eval(call, read_only, nullptr);
+  call.services.debug_sessions->run(
+      call, {.source = call.args[1], .chunk = kScriptChunk, .top_level = "top level"},
+      [&](ScriptDebugger& debugger) { eval(call, read_only, &debugger); });
 }
 
 void eval_sha(Call& call, bool read_only) {
-  const Script* script =
-      call.args[1].size() == kSha1Digits ? engine(call).find(call.args[1]) : nullptr;
+  const bool is_sha1 = call.args[1].size() == kSha1Digits;
+  if (is_sha1 && DebugSessions::asked_for(call)) {
+    call.reply.error("ERR Please use EVAL instead of EVALSHA for debugging");
+    return;
+  }
+  const Script* script = is_sha1 ? engine(call).find(call.args[1]) : nullptr;
   if (script == nullptr) {
     call.reply.error(kUnknownScript);
     return;
@@ -61,8 +73,8 @@ void eval_sha(Call& call, bool read_only) {
 }
 
 // EVAL script numkeys [key...] [arg...]
-void eval_command(Call& call) { eval(call, /*read_only=*/false); }
-void eval_ro_command(Call& call) { eval(call, /*read_only=*/true); }
+void eval_command(Call& call) { eval_or_debug(call, /*read_only=*/false); }
+void eval_ro_command(Call& call) { eval_or_debug(call, /*read_only=*/true); }
 // EVALSHA sha1 numkeys [key...] [arg...]
 void evalsha_command(Call& call) { eval_sha(call, /*read_only=*/false); }
 void evalsha_ro_command(Call& call) { eval_sha(call, /*read_only=*/true); }
@@ -115,9 +127,37 @@ void kill_command(Call& call) {
   reply_kill_outcome(call.reply, engine(call).kill());
 }
 
+// SCRIPT DEBUG YES | SYNC | NO
+void debug_command(Call& call) {
+  if (call.client.output_size() > 0) {
+    call.reply.error("ERR SCRIPT DEBUG must be called outside a pipeline");
+    return;
+  }
+  DebugSessions* const sessions = call.services.debug_sessions;
+  if (sessions == nullptr) {
+    call.reply.error("ERR there is no debugger here");
+    return;
+  }
+  const std::string_view mode = call.args[2];
+  if (equals_ignore_case(mode, "no")) {
+    sessions->disable(call.client);
+  } else if (equals_ignore_case(mode, "yes")) {
+    sessions->enable(call.client, DebugMode::kForked);
+  } else if (equals_ignore_case(mode, "sync")) {
+    sessions->enable(call.client, DebugMode::kSync);
+  } else {
+    call.reply.error("ERR Use SCRIPT DEBUG YES/SYNC/NO");
+    return;
+  }
+  call.reply.ok();
+}
+
 // SCRIPT HELP
 void help_command(Call& call) {
-  reply_help(call, {{"EXISTS <sha1> [<sha1> ...]", "Return which of the scripts are known."},
+  reply_help(call, {{"DEBUG (YES|SYNC|NO)",
+                     "Debug what this connection runs next: in a copy of the server, in the\n"
+                     "server itself, or no more."},
+                    {"EXISTS <sha1> [<sha1> ...]", "Return which of the scripts are known."},
                     {"FLUSH [ASYNC|SYNC]", "Forget all scripts."},
                     {"KILL", "Stop the script that is running, if it has not written yet."},
                     {"LOAD <script>", "Keep a script, without running it, until a flush."},
@@ -184,6 +224,15 @@ constexpr CommandRow kRows[] = {
      .since = "2.6.0",
      .group = "scripting",
      .complexity = "Depends on subcommand."},
+    {.name = "script|debug",
+     .handler = debug_command,
+     .arity = 3,
+     .flags = "noscript",
+     .categories = "@scripting,@slow",
+     .summary = "Lets the connection debug the script or function that it runs next.",
+     .since = "3.2.0",
+     .group = "scripting",
+     .complexity = "O(1)"},
     {.name = "script|exists",
      .handler = exists_command,
      .arity = -3,

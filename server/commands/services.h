@@ -12,6 +12,7 @@
 namespace tandem {
 
 class Config;
+class DebugSessions;
 class Executor;
 class FunctionEngine;
 class Keyspace;
@@ -54,6 +55,7 @@ struct Services {
   Executor* executor = nullptr;
   FunctionEngine* functions = nullptr;
   ScriptEngine* scripts = nullptr;
+  DebugSessions* debug_sessions = nullptr;  // null: there is no debugger
   Persistence* persistence = nullptr;
   Replication* replication = nullptr;
   Outgoing* outgoing = nullptr;

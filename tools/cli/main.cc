@@ -7,6 +7,7 @@
 
 #include "tools/cli/aof_tools.h"
 #include "tools/cli/functions.h"
+#include "tools/cli/ldb.h"
 #include "tools/cli/options.h"
 #include "tools/cli/rdb_fetch.h"
 #include "tools/cli/rdb_tools.h"
@@ -44,6 +45,16 @@ int fetch(Session& session) {
   return 1;
 }
 
+int run_program(Session& session) {
+  const Result<std::vector<std::string>> request = program_request(session.options());
+  if (!request) {
+    std::fprintf(stderr, "%s\n", request.error().message.c_str());
+    return 1;
+  }
+  const int64_t repeat = session.options().repeat;
+  return session.run(request.value(), repeat, false) == Session::Outcome::kDone ? 0 : 1;
+}
+
 int run(Options options) {
   if (options.warn_of_password) {
     std::fputs(
@@ -66,6 +77,8 @@ int run(Options options) {
   Session session(std::move(options));
   if (!session.options().snapshot_path.empty()) return fetch(session);
   const Options& settled = session.options();
+  if (settled.program.debug != DebugChoice::kNone) return run_debugger(session);
+  if (settled.program.given()) return run_program(session);
   if (settled.command.empty()) return run_repl(session);
   return session.run(settled.command, settled.repeat, false) == Session::Outcome::kDone ? 0 : 1;
 }

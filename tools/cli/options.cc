@@ -118,6 +118,10 @@ bool apply_switch(std::string_view name, Given* given) {
     given->mode = OutputMode::kJson;
   } else if (name == "--quoted-json") {
     given->mode = OutputMode::kQuotedJson;
+  } else if (name == "--ldb") {
+    options.program.debug = DebugChoice::kForked;
+  } else if (name == "--ldb-sync-mode") {
+    options.program.debug = DebugChoice::kSync;
   } else if (name == "--quoted-input") {
     given->quoted_input = true;
   } else if (name == "--no-auth-warning") {
@@ -167,6 +171,10 @@ Result<bool> apply_valued(std::string_view name, const char* value, Given* given
     options.style.reply_delimiter = value;
   } else if (name == "--show-pushes") {
     given->show_pushes = equals_ignore_case(std::string_view(value).substr(0, 1), "y");
+  } else if (name == "--eval") {
+    options.program.script_path = value;
+  } else if (name == "--fcall") {
+    options.program.function = value;
   } else if (name == "--rdb" || name == "--functions-rdb") {
     options.snapshot_path = value;
     options.functions_only = name == "--functions-rdb";
@@ -202,6 +210,9 @@ Result<Options> settle(Given given, const Surroundings& surroundings) {
   for (const char* variable : kPasswordVariables) {
     const char* value = surroundings.environment(variable);
     if (!options.password && value != nullptr && *value != '\0') options.password = value;
+  }
+  if (options.program.debug != DebugChoice::kNone && !options.program.given()) {
+    return invalid("Options --ldb and --ldb-sync-mode require --eval or --fcall.");
   }
   if (given.quoted_input) {
     Status unquoted = unquote_command(&options.command);
@@ -268,6 +279,14 @@ What to run
   --quoted-input       Arguments in quotes are unquoted as at the prompt: '"a\x00b"'
   -e                   An error reply goes to standard error and ends with exit code 1
 
+Scripts and functions
+  --eval <file>        Run a script with EVAL: the words up to a lone comma are its keys, those
+                       after it its arguments
+  --fcall <function>   Call a function, with keys and arguments given in the same way
+  --ldb                Debug what --eval or --fcall runs, in a copy of the server: nothing changes
+  --ldb-sync-mode      The same in the server itself, which serves nobody else meanwhile and keeps
+                       the changes
+
 How to print
   --raw, --no-raw      Plain values, or values with their types (default: by whether the output is
                        a terminal)
@@ -287,6 +306,7 @@ history (~/.tandemcli_history, or what TANDEMCLI_HISTFILE names) and completion 
 
 Examples
   tandem-cli -p 6380 FCALL_RO my_function 1 key
+  tandem-cli --ldb --fcall my_function key , argument
   cat mylib.lua | tandem-cli -x FUNCTION LOAD REPLACE
   tandem-cli --functions-rdb functions.rdb && tandem-server --dbfilename functions.rdb
 )";

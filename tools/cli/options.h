@@ -21,6 +21,18 @@ enum class ProtocolChoice : uint8_t {
   kPreferResp3,  // for JSON, which shows maps as objects; a server without it is no error
 };
 
+enum class DebugChoice : uint8_t { kNone, kForked, kSync };
+
+// What to run instead of a command: a script or a function, with the command's words as its keys
+// and arguments.
+struct Program {
+  std::string script_path;
+  std::string function;
+  DebugChoice debug = DebugChoice::kNone;
+
+  bool given() const { return !script_path.empty() || !function.empty(); }
+};
+
 // What the command line and the environment ask for.
 struct Options {
   Action action = Action::kRun;
@@ -40,6 +52,7 @@ struct Options {
   std::string stdin_tag;  // -X: the argument that standard input replaces
   std::string snapshot_path;
   bool functions_only = false;
+  Program program;
   std::vector<std::string> command;
 };
 
