@@ -11,6 +11,8 @@ extern "C" {
 #include <lua-cjson.h>
 }
 
+#include "functions/json_encoder.h"
+
 namespace tandem {
 
 namespace {
@@ -107,6 +109,9 @@ void open_os(lua_State* lua) {
 
 void open_script_libraries(lua_State* lua) {
   open_as_global(lua, "cjson", luaopen_cjson);
+  lua_getglobal(lua, "cjson");
+  open_json_encoder(lua);
+  lua_pop(lua, 1);
   open_as_global(lua, "bit", luaopen_bit);
   lua_getglobal(lua, "bit");
   lua_pushcfunction(lua, bit_tohex);

@@ -140,6 +140,32 @@ TEST_F(HostileLibraryTest, StructAndMsgpackTrustNoSize) {
               HasSubstr("too large"));
 }
 
+TEST_F(HostileLibraryTest, JsonStaysWithinItsBounds) {
+  configure("function-memory-limit", "8mb");
+  EXPECT_THAT(error_of("local t = {} t[1] = t return cjson.encode(t)"),
+              HasSubstr("excessive nesting (1001)"));
+  EXPECT_THAT(
+      error_of("local t = {} t[1] = t t[2] = t cjson.encode_max_depth(2147483647) "
+               "local ok, e = pcall(cjson.encode, t) cjson.encode_max_depth(1000) error(e)"),
+      HasSubstr("excessive nesting"));
+  EXPECT_THAT(error_of("local t = 'x' for i = 1, 60 do t = {t, t} end return cjson.encode(t)"),
+              HasSubstr("result too large"));
+  EXPECT_THAT(error_of("local t, s = {}, ('x'):rep(1e6) for i = 1, 100 do t[i] = s end "
+                       "return cjson.encode(t)"),
+              HasSubstr("result too large"));
+  EXPECT_THAT(error_of("cjson.encode_sparse_array(false, 0) "
+                       "local ok, e = pcall(cjson.encode, {[2147483647] = 1}) "
+                       "cjson.encode_sparse_array(false, 2) error(e)"),
+              HasSubstr("result too large"));
+  EXPECT_THAT(error_of("return cjson.decode(('['):rep(1e6))"),
+              HasSubstr("too many nested data structures"));
+  EXPECT_THAT(error_of("cjson.decode_max_depth(2147483647) local ok, e = pcall(cjson.decode, "
+                       "('['):rep(1e6)) cjson.decode_max_depth(1000) error(e)"),
+              HasSubstr("too many nested data structures"));
+  EXPECT_THAT(eval("return cjson.decode('[' .. ('[],'):rep(3e6) .. '1]')"),
+              HasSubstr("not enough memory"));
+}
+
 TEST_F(HostileLibraryTest, RepliesAreBounded) {
   configure("function-memory-limit", "300kb");
   EXPECT_THAT(eval("local t = 'x' for i = 1, 60 do t = {t, t} end return t"),
