@@ -9,6 +9,7 @@
 #include "server/exec/blocked_clients.h"
 #include "server/exec/client_memory.h"
 #include "server/exec/eviction.h"
+#include "server/function_preload.h"
 #include "server/info.h"
 
 namespace tandem {
@@ -115,11 +116,27 @@ Status Server::start() {
   for (const auto& [from, to] : config_.settings().renamed_commands) {
     if (Status renamed = executor_.commands().rename(from, to); !renamed.ok()) return renamed;
   }
+  // What is wrong with the files is found before anything on disk may change.
+  Result<FunctionSet> preloaded = read_preloaded(
+      world_.env, functions_, config_.settings().functions_preload, persistence_.read_options());
+  if (!preloaded.ok()) return preloaded.error();
   if (Status loaded = persistence_.load(); !loaded.ok()) return loaded;
+  if (Status installed = install_preloaded(std::move(preloaded).value()); !installed.ok()) {
+    return installed;
+  }
   replication_.start();
   startup_memory_ = memory_used();
   cron_timer_ = world_.loop.after(1, [this] { cron(); });
   return {};
+}
+
+Status Server::install_preloaded(FunctionSet libraries) {
+  if (config_.settings().functions_preload.empty()) return {};
+  if (executor_.state().is_replica) {
+    log_notice("functions-preload has no effect on a replica: it has its primary's libraries");
+    return {};
+  }
+  return tandem::install_preloaded(executor_, functions_, std::move(libraries));
 }
 
 void Server::cron() {

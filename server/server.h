@@ -69,6 +69,7 @@ class Server final : public ServerControl {
  private:
   void wire_engines();
   void watch_configuration();
+  Status install_preloaded(FunctionSet libraries);
   void cron();
   TrafficTotals traffic_totals() const;
   void expire_keys();

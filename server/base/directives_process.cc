@@ -58,6 +58,28 @@ Status refuse_module(Settings&, std::span<const std::string>, bool) {
 
 std::string no_value(const Settings&) { return ""; }
 
+// Lines add up; an empty value clears.
+Status set_functions_preload(Settings& settings, std::span<const std::string> words, bool more) {
+  if (words.size() == 1 && words[0].empty()) words = {};
+  std::vector<std::string>& paths = settings.functions_preload;
+  if (!more || words.empty()) paths.clear();
+  paths.insert(paths.end(), words.begin(), words.end());
+  return {};
+}
+
+std::string get_functions_preload(const Settings& settings) {
+  std::string text;
+  for (const std::string& path : settings.functions_preload)
+    text += (text.empty() ? "" : " ") + path;
+  return text;
+}
+
+std::vector<std::string> functions_preload_lines(const Settings& settings) {
+  std::vector<std::string> lines;
+  for (const std::string& path : settings.functions_preload) lines.push_back(quote(path));
+  return lines;
+}
+
 Status set_percentiles(Settings& settings, std::span<const std::string> words, bool) {
   std::vector<double> percentiles;
   if (words.size() == 1 && words[0].empty()) words = {};
@@ -239,6 +261,9 @@ const Directive kRows[] = {
     {"notify-keyspace-events", "", CustomField{set_events, get_events, event_lines}},
     {"busy-reply-threshold", "lua-time-limit",
      IntegerField{&S::busy_reply_threshold, 0, INT64_MAX}},
+    {"functions-preload", "",
+     CustomField{set_functions_preload, get_functions_preload, functions_preload_lines},
+     kImmutable},
     {"lua-enable-insecure-api", "lua-enable-deprecated-api", BoolField{&S::lua_enable_insecure_api},
      kImmutable | kHidden},
 };

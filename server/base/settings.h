@@ -183,6 +183,7 @@ struct Settings {
   // Bytes that a function's call may add to what Lua holds; 0: no limit.
   int64_t function_memory_limit = int64_t{1} << 30;
   bool lua_enable_insecure_api = false;
+  std::vector<std::string> functions_preload;  // paths
 
   // Snapshots.
   std::vector<SavePoint> save = {{3600, 1}, {300, 100}, {60, 10000}};

@@ -173,6 +173,21 @@ TEST_F(ConfigTest, SavePointsOfAFileReplaceTheDefaultsAndAddUp) {
   EXPECT_EQ(value(config, "save"), "");
 }
 
+TEST_F(ConfigTest, FunctionsToPreloadAddUpAndKeepTheirSpaces) {
+  const std::string file =
+      write("a.conf", "functions-preload '/a library.lua'\nfunctions-preload /dir\n");
+  Config config("/");
+  ASSERT_TRUE(start(config, {file, "--functions-preload", "b.rdb"}).ok());
+  EXPECT_THAT(config.settings().functions_preload, ElementsAre("/a library.lua", "/dir", "b.rdb"));
+  ASSERT_TRUE(config.rewrite(*env_).ok());
+  Config again("/");
+  ASSERT_TRUE(start(again, {file}).ok());
+  EXPECT_EQ(again.settings().functions_preload, config.settings().functions_preload);
+  Config cleared("/");
+  ASSERT_TRUE(start(cleared, {file, "--functions-preload", ""}).ok());
+  EXPECT_EQ(value(cleared, "functions-preload"), "");
+}
+
 TEST_F(ConfigTest, OptionsFollowTheFileAsRedisServerTakesThem) {
   const std::string file = write("a.conf", "save 900 1\nsave 10 5\nport 1\n");
   struct Case {
