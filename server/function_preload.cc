@@ -65,7 +65,9 @@ Status Preloader::add(const std::string& path) {
 
 Status Preloader::add_directory(const std::string& path, const std::vector<std::string>& names) {
   std::vector<std::string> sorted = names;
-  std::erase_if(sorted, [](const std::string& name) { return !name.ends_with(".lua"); });
+  std::erase_if(sorted, [](const std::string& name) {
+    return !name.ends_with(".lua") || name.ends_with("_test.lua");
+  });
   std::sort(sorted.begin(), sorted.end());
   for (const std::string& name : sorted) {
     if (Status added = add_file(join_path(path, name)); !added.ok()) return added;

@@ -12,9 +12,10 @@
 namespace tandem {
 
 // The libraries that functions-preload names: each path is a .lua file, a directory of such files
-// (taken in the order of their names), or an RDB file with nothing but libraries in it. Compiled
-// and registered, and part of no dataset yet. A library or a function that two files have is an
-// error like any other in a file: the message says which file, and which line or offset.
+// (in the order of their names, without the _test.lua files beside them), or an RDB file with
+// nothing but libraries in it. Compiled and registered, and part of no dataset yet. A library or a
+// function that two files have is an error like any other in a file: the message says which file,
+// and which line or offset.
 Result<FunctionSet> read_preloaded(Env& env, FunctionEngine& functions,
                                    const std::vector<std::string>& paths,
                                    const RdbReadOptions& options);

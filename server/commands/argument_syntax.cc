@@ -112,6 +112,8 @@ constexpr Syntax kSyntaxes[] = {
     {"fcall_ro", "function numkeys:i key:k0?* arg?*"},
     {"flushall", "async:<!ASYNC@4.0.0|!SYNC@6.2.0>?"},
     {"flushdb", "async:<!ASYNC@4.0.0|!SYNC@6.2.0>?"},
+    {"function|copyfrom",
+     "host port:i USER=username? AUTH=password? policy:<!FLUSH|!APPEND|!REPLACE>?"},
     {"function|delete", "library-name"},
     {"function|flush", "async:<!ASYNC|!SYNC>?"},
     {"function|list", "LIBRARYNAME=library-name-pattern? !WITHCODE?"},

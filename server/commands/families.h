@@ -43,6 +43,7 @@ std::span<const CommandRow> memory_commands();
 std::span<const CommandRow> persistence_commands();
 std::span<const CommandRow> replication_commands();
 std::span<const CommandRow> function_commands();
+std::span<const CommandRow> function_copy_commands();
 std::span<const CommandRow> pubsub_commands();
 std::span<const CommandRow> scripting_commands();
 std::span<const CommandRow> client_tracking_commands();

@@ -224,6 +224,8 @@ void restore_command(Call& call) {
 void help_command(Call& call) {
   reply_help(call,
              {{"LOAD [REPLACE] <FUNCTION CODE>", "Create a library from its code, which names it."},
+              {"COPYFROM <HOST> <PORT> [USER <USER>] [AUTH <PASSWORD>] [FLUSH|APPEND|REPLACE]",
+               "Create the libraries of another server, as RESTORE does those of a payload."},
               {"DELETE <LIBRARY NAME>", "Delete a library with all its functions."},
               {"LIST [LIBRARYNAME PATTERN] [WITHCODE]",
                "Return the libraries, or those whose name matches the pattern:\n"

@@ -40,6 +40,7 @@ void register_all_commands(CommandTable& table) {
   table.add(persistence_commands());
   table.add(replication_commands());
   table.add(function_commands());
+  table.add(function_copy_commands());
   table.add(pubsub_commands());
   table.add(lolwut_commands());
   table.add(scripting_commands());

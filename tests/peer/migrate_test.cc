@@ -1,4 +1,5 @@
-// MIGRATE between Tandem and Debian's redis-server, and what both say when it goes wrong.
+// MIGRATE and FUNCTION COPYFROM between Tandem and Debian's redis-server, and what both say when
+// MIGRATE goes wrong.
 
 #include <gtest/gtest.h>
 
@@ -58,6 +59,14 @@ INSTANTIATE_TEST_SUITE_P(BothWays, MigratePeers,
                          ::testing::Values(Pairing{"TandemToRedis", true},
                                            Pairing{"RedisToTandem", false}),
                          [](const auto& pairing) { return std::string(pairing.param.name); });
+
+TEST(FunctionCopy, TakesTheLibrariesOfRedis) {
+  ServerProcess redis({}, kRedisServer), tandem;
+  redis.run("FUNCTION", "LOAD",
+            "#!lua name=lib\nredis.register_function('f', function() return 'from redis' end)");
+  EXPECT_EQ(tandem.run("FUNCTION", "COPYFROM", kHost, redis.port_text()), "OK");
+  EXPECT_EQ(tandem.text("FCALL", "f", "0"), "from redis");
+}
 
 TEST(MigrateErrors, AreThoseOfRedis) {
   ServerProcess tandem, redis({}, kRedisServer);

@@ -51,6 +51,7 @@ TEST(Preload, TakesFilesDirectoriesAndSnapshots) {
   write_file(dir, "more/b.lua", library("b", "in_b", "b"));
   write_file(dir, "more/a.lua", library("a", "in_a", "a"));
   write_file(dir, "more/README", "no library");
+  write_file(dir, "more/a_test.lua", "no library either");
   const std::string single = write_file(dir, "a single.lua", library("single", "alone", "single"));
   ServerProcess server({"--functions-preload", single, "--functions-preload", dir.file("more"),
                         "--functions-preload", dir.file("functions.rdb")});

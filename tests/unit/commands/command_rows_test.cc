@@ -57,6 +57,9 @@ const std::set<std::string_view> kNewerCommands = {
     "hexpire",  "hexpireat",  "hexpiretime",  "hgetdel", "hgetex", "hpersist",
     "hpexpire", "hpexpireat", "hpexpiretime", "hpttl",   "hsetex", "httl"};
 
+// What only Tandem has.
+const std::set<std::string_view> kOwnCommands = {"function|copyfrom"};
+
 TEST(CommandRowsTest, EqualTheReferenceTable) {
   const auto reference = reference_rows();
   if (reference.empty()) GTEST_SKIP() << "the reference table is not here";
@@ -67,7 +70,7 @@ TEST(CommandRowsTest, EqualTheReferenceTable) {
     if (is_newer(row->name)) continue;
     const auto found = reference.find(row->name);
     if (found == reference.end()) {
-      if (kNewerCommands.contains(row->name)) continue;
+      if (kNewerCommands.contains(row->name) || kOwnCommands.contains(row->name)) continue;
       ADD_FAILURE() << "not a command of the reference: " << row->name;
       continue;
     }
