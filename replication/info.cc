@@ -40,7 +40,8 @@ void add_sync_progress(const ReplicationInfo& info, Lines* lines) {
 void add_replica_role(const ReplicationInfo& info, Lines* lines) {
   lines->add("master_host", info.primary_host);
   lines->add("master_port", info.primary_port);
-  lines->add("master_link_status", info.link_up ? "up" : "down");
+  const bool refused = info.link_state == ReplicationInfo::kRefusedEmptyPrimary;
+  lines->add("master_link_status", refused ? info.link_state : info.link_up ? "up" : "down");
   lines->add("master_last_io_seconds_ago", info.last_io_ago_s);
   lines->add("master_sync_in_progress", info.sync_in_progress);
   lines->add("slave_read_repl_offset", info.read_offset);

@@ -26,12 +26,15 @@ struct ReplicaInfo {
 
 // What INFO replication and ROLE say. Times in seconds.
 struct ReplicationInfo {
+  static constexpr std::string_view kRefusedEmptyPrimary = "refused-empty-primary";
+
   bool is_replica = false;
 
   // Of a replica.
   std::string primary_host;
   int primary_port = 0;
-  std::string_view link_state;  // as in ROLE: connect, connecting, handshake, sync, connected
+  // As in ROLE: connect, connecting, handshake, sync, connected, or that the primary was refused.
+  std::string_view link_state;
   bool link_up = false;
   int64_t last_io_ago_s = -1;  // -1: no link
   bool sync_in_progress = false;

@@ -61,8 +61,9 @@ void PrimaryConnection::set_state(State state) {
   if (was_up != link_up()) parts_.link_changed();
 }
 
-void PrimaryConnection::start() {
+void PrimaryConnection::start(bool empty_too) {
   stop();
+  empty_too_ = empty_too;
   set_state(State::kConnect);
   connect();
 }
@@ -275,6 +276,7 @@ void PrimaryConnection::load_snapshot() {
 }
 
 void PrimaryConnection::loaded(Status result) {
+  if (result.ok() && refuses_empty()) return refuse();
   if (result.ok()) result = install();
   if (!result.ok()) {
     retry("Failed trying to load the MASTER synchronization DB: " + result.error().to_string());
@@ -290,6 +292,29 @@ void PrimaryConnection::loaded(Status result) {
     // The link has ended meanwhile: only what came since is missing.
     connect();
   }
+}
+
+// Whether the snapshot that has been loaded is of a primary that has lost everything, while this
+// server has not.
+bool PrimaryConnection::refuses_empty() const {
+  if (!parts_.config.settings().replica_refuse_empty_primary || empty_too_) return false;
+  if (sync_id_ == parts_.history.id()) return false;
+  if (load_->keyspace().total_size() > 0 || !load_->loader().libraries().empty()) return false;
+  return parts_.executor.keyspace().total_size() > 0 ||
+         !parts_.persistence.hooks().library_sources().empty();
+}
+
+void PrimaryConnection::refuse() {
+  const Settings& settings = parts_.config.settings();
+  const std::string address =
+      settings.replicaof_host + " " + std::to_string(settings.replicaof_port);
+  drop_transfer();
+  end_session();
+  set_state(State::kRefused);
+  log_warning(
+      "The primary is empty and has another history: its snapshot was refused, this replica keeps "
+      "its data (replica-refuse-empty-primary). REPLICAOF " +
+      address + " FORCE takes the sync, REPLICAOF NO ONE makes this server the primary.");
 }
 
 // Puts what was loaded in the place of the dataset.
@@ -367,6 +392,7 @@ void PrimaryConnection::cron() {
       parts_.clock.monotonic_ms() - last_io_ms_ > parts_.config.settings().repl_timeout * 1000;
   switch (state_) {
     case State::kNone:
+    case State::kRefused:
       return;
     case State::kConnect:
       connect();
@@ -398,8 +424,9 @@ void PrimaryConnection::cron() {
 void PrimaryConnection::describe(ReplicationInfo* info) const {
   const Settings& settings = parts_.config.settings();
   const int64_t now_ms = parts_.clock.monotonic_ms();
-  constexpr std::string_view kNames[] = {"none", "connect", "connecting", "handshake",
-                                         "sync", "sync",    "connected"};
+  constexpr std::string_view kNames[] = {
+      "none", "connect", "connecting", "handshake",
+      "sync", "sync",    "connected",  ReplicationInfo::kRefusedEmptyPrimary};
   info->primary_host = settings.replicaof_host;
   info->primary_port = static_cast<int>(settings.replicaof_port);
   info->link_state = kNames[static_cast<size_t>(state_)];

@@ -50,8 +50,9 @@ class PrimaryConnection {
   explicit PrimaryConnection(Parts parts);
   ~PrimaryConnection();
 
-  // Follows the configured primary, or another one than before.
-  void start();
+  // Follows the configured primary, or another one than before; `empty_too`: even one that has
+  // nothing (replica-refuse-empty-primary).
+  void start(bool empty_too = false);
   // Follows nobody any more.
   void stop();
   // Once a second: acknowledges, connects again, and gives up on a silent primary.
@@ -77,6 +78,7 @@ class PrimaryConnection {
     kReceives,  // a snapshot
     kLoads,     // it has arrived; the link, if there still is one, waits
     kConnected,
+    kRefused,  // the primary is empty, and this server's data stays; until the next start()
   };
   class Session;
 
@@ -94,6 +96,8 @@ class PrimaryConnection {
   void drop_transfer();
   void load_snapshot();
   void loaded(Status result);
+  bool refuses_empty() const;
+  void refuse();
   Status install();
   void keep_snapshot_file();
   void enter_stream();
@@ -113,6 +117,7 @@ class PrimaryConnection {
   int64_t last_io_ms_ = 0;
   int64_t down_since_ms_ = -1;
   bool acknowledge_wanted_ = false;
+  bool empty_too_ = false;
   uint64_t bytes_in_ = 0;
 
   std::optional<PrimaryHandshake> handshake_;

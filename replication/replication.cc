@@ -94,9 +94,9 @@ void Replication::update_role() {
   set_log_role(state.is_replica ? 'S' : 'M');
 }
 
-bool Replication::follow(const std::string& host, int port) {
+bool Replication::follow(const std::string& host, int port, bool force) {
   Settings& settings = config_.mutable_settings();
-  if (settings.replicaof_host == host && settings.replicaof_port == port) return false;
+  if (settings.replicaof_host == host && settings.replicaof_port == port && !force) return false;
   const bool was_primary = !is_replica();
   settings.replicaof_host = host;
   settings.replicaof_port = port;
@@ -112,7 +112,7 @@ bool Replication::follow(const std::string& host, int port) {
     waiting_.refuse_all(kRoleChanged);
     executor_.blocked().refuse_all(kRoleChanged);
   }
-  primary_->start();
+  primary_->start(force);
   update_good_replicas();
   return true;
 }

@@ -58,8 +58,9 @@ class Replication final : public EffectSink, public ClientObserver {
 
   bool is_replica() const { return executor_.state().is_replica; }
 
-  // REPLICAOF host port. False when that primary is followed already.
-  bool follow(const std::string& host, int port);
+  // REPLICAOF host port [FORCE]. False when that primary is followed already; `force` starts anew
+  // all the same, and takes the sync of an empty primary.
+  bool follow(const std::string& host, int port, bool force = false);
   // REPLICAOF NO ONE. Nothing happens on a primary.
   void promote();
   // DEBUG CHANGE-REPL-ID: no replica of before can resume.

@@ -30,6 +30,7 @@ class SnapshotLoad : public std::enable_shared_from_this<SnapshotLoad> {
 
   // After `done`.
   std::shared_ptr<Keyspace> take_keyspace() { return std::move(keyspace_); }
+  const Keyspace& keyspace() const { return *keyspace_; }
   const KeyspaceLoader& loader() const { return loader_; }
 
  private:

@@ -64,6 +64,7 @@ const Directive kRows[] = {
     {"replica-announce-port", "slave-announce-port",
      IntegerField{&S::replica_announce_port, 0, 65535}},
     {"replica-priority", "slave-priority", IntegerField{&S::replica_priority, 0, kMaxInt}},
+    {"replica-refuse-empty-primary", "", BoolField{&S::replica_refuse_empty_primary}},
     {"repl-diskless-sync", "", BoolField{&S::repl_diskless_sync}},
     {"repl-diskless-sync-delay", "", IntegerField{&S::repl_diskless_sync_delay, 0, kMaxInt}},
     {"repl-diskless-sync-max-replicas", "",

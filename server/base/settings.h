@@ -155,7 +155,6 @@ struct Settings {
   int64_t hash_max_listpack_entries = 512;
   int64_t hash_max_listpack_value = 64;
   int64_t list_max_listpack_size = -2;  // positive: entries; -1..-5: 4, 8, 16, 32, 64 KiB
-  int64_t list_compress_depth = 0;
   int64_t set_max_intset_entries = 512;
   int64_t set_max_listpack_entries = 128;
   int64_t set_max_listpack_value = 64;
@@ -227,6 +226,7 @@ struct Settings {
   std::string replica_announce_ip;
   int64_t replica_announce_port = 0;
   int64_t replica_priority = 100;
+  bool replica_refuse_empty_primary = false;
   bool repl_diskless_sync = true;
   int64_t repl_diskless_sync_delay = 5;  // seconds
   int64_t repl_diskless_sync_max_replicas = 0;

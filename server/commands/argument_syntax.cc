@@ -263,7 +263,7 @@ constexpr Syntax kSyntaxes[] = {
     {"punsubscribe", "pattern:p?*"},
     {"rename", "key:k0 newkey:k1"},
     {"renamenx", "key:k0 newkey:k1"},
-    {"replicaof", "args:<host-port:(host port:i)|no-one:(!NO !ONE)>"},
+    {"replicaof", "args:<host-port:(host port:i !FORCE?)|no-one:(!NO !ONE)>"},
     {"restore",
      "key:k0 ttl:i serialized-value !REPLACE?@3.0.0 !ABSTTL?@5.0.0 IDLETIME=seconds:i?@5.0.0 "
      "FREQ=frequency:i?@5.0.0"},
@@ -298,7 +298,7 @@ constexpr Syntax kSyntaxes[] = {
     {"sintercard", "numkeys:i key:k0* LIMIT=limit:i?"},
     {"sinterstore", "destination:k0 key:k1*"},
     {"sismember", "key:k0 member"},
-    {"slaveof", "args:<host-port:(host port:i)|no-one:(!NO !ONE)>"},
+    {"slaveof", "args:<host-port:(host port:i !FORCE?)|no-one:(!NO !ONE)>"},
     {"slowlog|get", "count:i?"},
     {"smembers", "key:k0"},
     {"smismember", "key:k0 member*"},

@@ -29,13 +29,16 @@ std::string requester(const Client& client) {
   return text + " name=" + client.name + "'";
 }
 
+// REPLICAOF host port [FORCE] | REPLICAOF NO ONE
 void replicaof_command(Call& call) {
   // A primary does not decide whom its replica follows.
   if (call.client.kind == ClientKind::kPrimary) return;
   if (replication(call).failing_over()) {
     return call.reply.error("ERR REPLICAOF not allowed while failing over.");
   }
-  if (equals_ignore_case(call.args[1], "no") && equals_ignore_case(call.args[2], "one")) {
+  const bool force = call.args.size() == 4 && equals_ignore_case(call.args[3], "force");
+  if (call.args.size() != 3 && !force) return call.syntax_error();
+  if (!force && equals_ignore_case(call.args[1], "no") && equals_ignore_case(call.args[2], "one")) {
     if (replication(call).is_replica()) {
       replication(call).promote();
       log_notice("MASTER MODE enabled (" + requester(call.client) + ")");
@@ -48,7 +51,7 @@ void replicaof_command(Call& call) {
   const auto port = parse_int64(call.args[2]);
   if (!port || *port < 0 || *port > 65535) return call.reply.error("ERR Invalid master port");
   const std::string host(call.args[1]);
-  if (!replication(call).follow(host, static_cast<int>(*port))) {
+  if (!replication(call).follow(host, static_cast<int>(*port), force)) {
     log_notice(
         "REPLICAOF would result into synchronization with the master we are already connected "
         "with. No operation performed.");
@@ -297,7 +300,7 @@ void waitaof_command(Call& call) {
 constexpr CommandRow kRows[] = {
     {.name = "replicaof",
      .handler = replicaof_command,
-     .arity = 3,
+     .arity = -3,
      .flags = "admin,no_async_loading,noscript,stale",
      .categories = "@admin,@dangerous,@slow",
      .summary = "Makes this server the replica of another one, or a primary again.",
@@ -306,7 +309,7 @@ constexpr CommandRow kRows[] = {
      .complexity = "O(1)"},
     {.name = "slaveof",
      .handler = replicaof_command,
-     .arity = 3,
+     .arity = -3,
      .flags = "admin,no_async_loading,noscript,stale",
      .categories = "@admin,@dangerous,@slow",
      .summary = "The older name of REPLICAOF.",
