@@ -25,6 +25,17 @@ class ByteSource {
   virtual ~ByteSource() = default;
   // Exactly `length` bytes, or an error of kind kCorrupt ("unexpected end") with the offset.
   virtual Status read(char* out, size_t length) = 0;
+  // At least one byte and at most `max`, or 0 at the end: for reading ahead. A source of unknown
+  // length gives a single byte.
+  virtual Result<size_t> read_some(char* out, size_t max) {
+    const uint64_t left = remaining_bound();
+    const uint64_t count = left == UINT64_MAX ? 1 : left < max ? left : max;
+    if (count > 0) {
+      if (Status status = read(out, static_cast<size_t>(count)); !status.ok())
+        return status.error();
+    }
+    return static_cast<size_t>(count);
+  }
   // Bytes read so far.
   virtual uint64_t offset() const = 0;
   // No more than this many bytes are left; UINT64_MAX where the length is not known (a socket).
