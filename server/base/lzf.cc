@@ -2,6 +2,8 @@
 
 #include <liblzf/lzf.h>
 
+#include <array>
+#include <cstdint>
 #include <limits>
 
 namespace tandem {
@@ -12,17 +14,43 @@ constexpr size_t kMaxLength = std::numeric_limits<unsigned>::max();
 constexpr size_t kLeastSaving = 4;
 // The longest back-reference is three bytes for 264.
 constexpr size_t kMaxExpansion = 264 / 3;
+// Up to this size a string is looked through before it is given to the library, whose table of
+// 512 KiB costs more than a short string is worth.
+constexpr size_t kShort = 256;
+
+// Whether a short string could shrink by kLeastSaving bytes. Each byte saved is one at which three
+// bytes begin that have been there before; here by their hash, so that a few too many are counted.
+bool may_shrink(std::string_view raw) {
+  constexpr int kHashBits = 12;
+  std::array<uint64_t, (1u << kHashBits) / 64> seen{};
+  size_t repeated = 0;
+  for (size_t i = 0; i + 2 < raw.size(); ++i) {
+    const uint32_t three = static_cast<uint8_t>(raw[i]) |
+                           uint32_t{static_cast<uint8_t>(raw[i + 1])} << 8 |
+                           uint32_t{static_cast<uint8_t>(raw[i + 2])} << 16;
+    const uint32_t hash = three * 0x9E3779B1u >> (32 - kHashBits);
+    uint64_t& word = seen[hash / 64];
+    repeated += word >> hash % 64 & 1;
+    word |= uint64_t{1} << hash % 64;
+    if (repeated > kLeastSaving) return true;
+  }
+  return false;
+}
 
 }  // namespace
 
 std::optional<std::string> lzf_compress(std::string_view raw) {
-  if (raw.size() <= kLeastSaving || raw.size() > kMaxLength) return std::nullopt;
-  std::string out(raw.size() - kLeastSaving, '\0');
-  const unsigned size = ::lzf_compress(raw.data(), static_cast<unsigned>(raw.size()), out.data(),
-                                       static_cast<unsigned>(out.size()));
-  if (size == 0) return std::nullopt;
-  out.resize(size);
+  std::string out(raw.size(), '\0');
+  out.resize(lzf_compress(raw, out.data()));
+  if (out.empty()) return std::nullopt;
   return out;
+}
+
+size_t lzf_compress(std::string_view raw, char* out) {
+  if (raw.size() <= kLeastSaving || raw.size() > kMaxLength) return 0;
+  if (raw.size() <= kShort && !may_shrink(raw)) return 0;
+  return ::lzf_compress(raw.data(), static_cast<unsigned>(raw.size()), out,
+                        static_cast<unsigned>(raw.size() - kLeastSaving));
 }
 
 bool lzf_can_hold(size_t compressed_bytes, size_t raw_bytes) {

@@ -14,6 +14,8 @@ namespace tandem {
 
 // `raw` compressed, or nothing when that would not save at least four bytes.
 std::optional<std::string> lzf_compress(std::string_view raw);
+// The same into `out`, which has room for raw.size() bytes: how many it took, or 0.
+size_t lzf_compress(std::string_view raw, char* out);
 
 // Whether `compressed_bytes` of LZF could stand for as many as `raw_bytes`. A claim beyond that is
 // false, and no memory need be set aside for it.

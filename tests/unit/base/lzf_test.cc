@@ -29,6 +29,18 @@ TEST(Lzf, LeavesWhatDoesNotShrink) {
   EXPECT_EQ(lzf_compress("abcdefghijklmnopqrstuvwxyz"), std::nullopt);
 }
 
+// The quick look at short strings must not pass over any that the library would have made smaller.
+TEST(Lzf, ShrinksShortStringsThatCanBe) {
+  const std::string mixed = "k3Jx9QpLzW7vTfYb2NcR8mHsDgAe4u";
+  for (size_t period = 1; period <= 12; ++period) {
+    std::string text = mixed;
+    while (text.size() < mixed.size() + 20) text += text.substr(text.size() - period, 1);
+    EXPECT_TRUE(lzf_compress(text).has_value()) << period;
+    EXPECT_TRUE(lzf_compress(mixed + mixed.substr(period, 10)).has_value()) << period;
+  }
+  EXPECT_FALSE(lzf_compress(mixed).has_value());
+}
+
 TEST(Lzf, RefusesAWrongLength) {
   const std::string raw(1000, 'a');
   const auto packed = lzf_compress(raw);
