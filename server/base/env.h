@@ -21,6 +21,9 @@ class WritableFile {
   virtual Status append(std::string_view bytes) = 0;
   // Makes everything appended before the call durable (fdatasync).
   virtual Status sync() = 0;
+  // Begins to write what was appended since the last call to the device and waits for no more than
+  // what the call before began: a sync() at the end of a large file then has little left to do.
+  virtual Status begin_sync() { return {}; }
   virtual Status truncate(uint64_t size) = 0;
   virtual uint64_t size() const = 0;
 };
@@ -34,7 +37,7 @@ class ReadableFile {
   virtual uint64_t size() const = 0;
 };
 
-// An exclusive lock on a directory, held until destroyed.
+// An exclusive lock on a directory or a file, held until destroyed or until the process ends.
 class FileLock {
  public:
   virtual ~FileLock() = default;
@@ -66,6 +69,7 @@ class Env {
   virtual Result<std::vector<std::string>> list(const std::string& directory) = 0;
   // Makes creations, renames and removals inside the directory durable.
   virtual Status sync_directory(const std::string& directory) = 0;
+  // A directory itself; for any other path a file that is created if need be.
   virtual Result<std::unique_ptr<FileLock>> lock(const std::string& path) = 0;
 
   // Runs `body` in a copy of this process (fork) and exits the copy with what it returns. The copy

@@ -78,20 +78,45 @@ class PosixWritableFile final : public WritableFile {
     return {};
   }
 
+  Status begin_sync() override {
+    constexpr unsigned kBegin = SYNC_FILE_RANGE_WRITE;
+    constexpr unsigned kAwait =
+        SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
+    if (Status status = sync_range(begun_, size_, kBegin); !status.ok()) return status;
+    if (Status status = sync_range(awaited_, begun_, kAwait); !status.ok()) return status;
+    awaited_ = std::exchange(begun_, size_);
+    return {};
+  }
+
   Status truncate(uint64_t size) override {
     if (retry([&] { return ::ftruncate(fd_.get(), static_cast<off_t>(size)); }) != 0) {
       return system_error("truncate", path_);
     }
     size_ = size;
+    begun_ = std::min(begun_, size);
+    awaited_ = std::min(awaited_, size);
     return {};
   }
 
   uint64_t size() const override { return size_; }
 
  private:
+  // Not every file system can do a range; sync() will do.
+  Status sync_range(uint64_t from, uint64_t to, unsigned flags) {
+    if (from >= to) return {};
+    const int result = retry([&] {
+      return ::sync_file_range(fd_.get(), static_cast<off64_t>(from),
+                               static_cast<off64_t>(to - from), flags);
+    });
+    if (result == 0 || errno == ENOSYS || errno == EINVAL || errno == ESPIPE) return {};
+    return system_error("sync", path_);
+  }
+
   FileDescriptor fd_;
   std::string path_;
   uint64_t size_;
+  uint64_t begun_ = 0;    // begin_sync() has been told of the bytes up to here,
+  uint64_t awaited_ = 0;  // and has waited for those up to here
 };
 
 class PosixReadableFile final : public ReadableFile {
@@ -324,7 +349,9 @@ class PosixEnv final : public Env {
   }
 
   Result<std::unique_ptr<FileLock>> lock(const std::string& path) override {
-    auto opened = open_file(path, O_RDWR | O_CREAT);
+    struct stat status {};
+    const bool is_directory = ::stat(path.c_str(), &status) == 0 && S_ISDIR(status.st_mode);
+    auto opened = open_file(path, is_directory ? O_RDONLY | O_DIRECTORY : O_RDWR | O_CREAT);
     if (!opened.ok()) return opened.error();
     if (retry([&] { return ::flock(opened.value().get(), LOCK_EX | LOCK_NB); }) != 0) {
       if (errno != EWOULDBLOCK) return system_error("lock", path);

@@ -67,6 +67,8 @@ class MemoryEnv final : public Env {
     }
   }
   size_t jobs() const { return jobs_.size(); }
+  // The size of the file at each begin_sync().
+  std::vector<size_t> syncs_begun;
 
   // Files and their contents, for a test to look at or to prepare.
   std::string& content(const std::string& path) {
@@ -202,6 +204,10 @@ class MemoryEnv final : public Env {
       if (env_->failing_syncs_) return make_error(ErrorKind::kIo, "Can't sync: I/O error");
       if (Status status = env_->change(path_); !status.ok()) return status;
       file_->synced = file_->bytes.size();
+      return {};
+    }
+    Status begin_sync() override {
+      env_->syncs_begun.push_back(file_->bytes.size());
       return {};
     }
     Status truncate(uint64_t size) override {
