@@ -107,6 +107,12 @@ class Database {
   // go with it.
   void adopt(EntryOwner entry, std::string_view new_key);
 
+  // Makes room in an empty database for so many keys, and so many of them with an expiry.
+  void reserve(size_t keys, size_t with_expiry) {
+    keys_.reserve(keys);
+    volatile_.reserve(with_expiry);
+  }
+
   // Sets or removes (kNoExpiry) the expiry. Returns the entry, which may have moved. modified() is
   // implied.
   Entry* set_expiry(Entry* entry, int64_t at_ms);

@@ -98,7 +98,12 @@ class Table {
   // Calls visit(T*) for each element. The table must not change meanwhile.
   template <typename Visit>
   void for_each(Visit&& visit) const {
-    for (size_t i = 0; i < bucket_count_; ++i) visit_chain(bucket_at(i), visit);
+    for (size_t i = 0; i < bucket_count_; ++i) {
+      // Each element is somewhere else in memory: those of the next buckets are asked for early.
+      if (i + 2 * kVisitAhead < bucket_count_) tandem::prefetch(bucket_at(i + 2 * kVisitAhead));
+      if (i + kVisitAhead < bucket_count_) prefetch_all(bucket_at(i + kVisitAhead));
+      visit_chain(bucket_at(i), visit);
+    }
   }
 
   // One step of a scan: calls visit(T*) for the elements of one position and returns the next
@@ -160,6 +165,14 @@ class Table {
     }
   }
 
+  // Makes room for that many elements, so that none of them splits a bucket. Does nothing unless
+  // the table is empty.
+  void reserve(size_t elements) {
+    if (size_ > 0) return;
+    while (bucket_count_ < elements / kGrowLoad) add_bucket();
+    while (bucket_count_ > size_t{2} << level_) ++level_;
+  }
+
   // Forgets all elements and gives the table's memory back. The caller frees the elements.
   void clear() {
     release();
@@ -191,6 +204,7 @@ class Table {
       6;  // elements a bucket, on average, above which one bucket is split
   static constexpr size_t kShrinkLoad = 2;  // below which two buckets are merged
   static constexpr size_t kSegmentBuckets = 1024;
+  static constexpr size_t kVisitAhead = 3;  // buckets
   static constexpr uint8_t kOverflowBit = 0x80;
 
   struct alignas(64) Bucket {
@@ -231,6 +245,14 @@ class Table {
     v = ((v >> 2) & 0x3333333333333333ULL) | ((v & 0x3333333333333333ULL) << 2);
     v = ((v >> 4) & 0x0F0F0F0F0F0F0F0FULL) | ((v & 0x0F0F0F0F0F0F0F0FULL) << 4);
     return __builtin_bswap64(v);
+  }
+
+  static void prefetch_all(const Bucket* bucket) {
+    for (unsigned used = bucket->used_slots(); used != 0; used &= used - 1) {
+      const char* element = reinterpret_cast<const char*>(bucket->slots[__builtin_ctz(used)]);
+      tandem::prefetch(element);
+      tandem::prefetch(element + 64);
+    }
   }
 
   // Buckets below `bucket_count_ - 2^level_` have been split and are addressed with one bit more.
