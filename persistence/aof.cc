@@ -103,13 +103,16 @@ Status Aof::load_files(AofLoader& loader) {
   std::vector<std::string> paths;
   if (manifest_.base) paths.push_back(base_path());
   for (const AofFile& file : manifest_.incremental) paths.push_back(path(file.name));
+  uint64_t bytes = 0;
   for (const std::string& file : paths) {
     if (!env_.exists(file)) {
       return make_error(ErrorKind::kNotFound, "The AOF file " + file +
                                                   " does not exist, but the manifest " +
                                                   manifest_path() + " names it");
     }
+    if (Result<uint64_t> size = env_.file_size(file); size.ok()) bytes += size.value();
   }
+  loader.expect(bytes);
   for (const std::string& file : paths) {
     if (Status status = loader.load_file(file, &file == &paths.back()); !status.ok()) {
       return status;
@@ -150,10 +153,11 @@ Status Aof::reload() {
 Status Aof::write_base(const std::string& name, bool as_rdb) {
   SnapshotSource source = host_.snapshot_source();
   source.aof_base = true;
-  return replace_file(env_, directory_, "temp-" + name, name, [&](ByteSink* sink) {
-    return as_rdb ? write_snapshot(sink, source, host_.snapshot_options())
-                  : write_dataset_as_commands(sink, source);
-  });
+  const SnapshotOptions options = host_.snapshot_options();
+  const auto write = [&](ByteSink* sink) {
+    return as_rdb ? write_snapshot(sink, source, options) : write_dataset_as_commands(sink, source);
+  };
+  return replace_file(env_, directory_, "temp-" + name, name, options.sync_every, write);
 }
 
 Status Aof::create_first_base() {

@@ -5,6 +5,7 @@
 
 #include "persistence/aof_reader.h"
 #include "persistence/file_streams.h"
+#include "persistence/lz4_envelope.h"
 #include "server/base/log.h"
 #include "server/base/strings.h"
 
@@ -43,10 +44,11 @@ class ErrorCatcher final : public Reply {
 std::string shown(std::string_view text) { return quote(text.substr(0, kShownBytes)); }
 
 Result<bool> begins_with_snapshot(ReadableFile& file) {
-  std::array<char, 5> signature;
-  Result<size_t> count = file.read(0, signature.data(), signature.size());
+  std::array<char, 6> first;
+  Result<size_t> count = file.read(0, first.data(), first.size());
   if (!count.ok()) return count.error();
-  return std::string_view(signature.data(), count.value()) == "REDIS";
+  const std::string_view bytes(first.data(), count.value());
+  return bytes.starts_with("REDIS") || bytes == "VALKEY" || bytes.starts_with(kEnvelopeMagic);
 }
 
 std::string repair_advice(const std::string& path) {
@@ -84,10 +86,12 @@ Status AofLoader::load_file(const std::string& path, bool last) {
 
 Status AofLoader::load_snapshot(ReadableFile& file, uint64_t* end) {
   // A key that has expired may be given a new life by a command further on.
-  KeyspaceLoader loader(
-      &executor_.keyspace(),
-      {.now_ms = executor_.clock().wall_ms(), .drop_expired = false, .access = options_.access});
-  FileSource source(&file);
+  KeyspaceLoader loader(&executor_.keyspace(), {.now_ms = executor_.clock().wall_ms(),
+                                                .drop_expired = false,
+                                                .access = options_.access,
+                                                .key_delay_us = options_.key_delay_us,
+                                                .watch = options_.watch});
+  FileSource source(&file, 0, options_.watch);
   Result<RdbEnd> result = read_snapshot(&source, options_.rdb, &loader);
   if (!result.ok()) return result.error();
   *end = result.value().offset;
@@ -98,6 +102,7 @@ Status AofLoader::load_snapshot(ReadableFile& file, uint64_t* end) {
 Status AofLoader::load_commands(ReadableFile& file, uint64_t offset, const std::string& path,
                                 bool last) {
   AofReader reader(&file, offset);
+  uint64_t told = offset;  // bytes the watch has heard of
   client_->db = 0;
   multi_began_.reset();
   while (true) {
@@ -114,6 +119,11 @@ Status AofLoader::load_commands(ReadableFile& file, uint64_t offset, const std::
                         ? make_error(ErrorKind::kCorrupt, "a MULTI inside a MULTI")
                         : accept(reader.args());
     if (opens_multi) multi_began_ = reader.offset();
+    pause_for_tests(options_.key_delay_us);
+    if (status.ok() && options_.watch != nullptr) {
+      status = options_.watch->loaded(reader.offset() - told);
+      told = reader.offset();
+    }
     if (status.ok()) continue;
     Error error = status.error();
     if (!error.offset) error.offset = reader.offset();

@@ -9,6 +9,7 @@
 
 #include "persistence/aof_manifest.h"
 #include "persistence/keyspace_loader.h"
+#include "persistence/progress.h"
 #include "persistence/rdb_reader.h"
 #include "server/base/env.h"
 #include "server/base/result.h"
@@ -24,6 +25,8 @@ class AofLoader {
     RdbReadOptions rdb;
     AccessRecord access = AccessRecord::kNone;
     bool accept_truncated = true;  // aof-load-truncated
+    int64_t key_delay_us = 0;      // key-load-delay, see pause_for_tests()
+    LoadWatch* watch = nullptr;
     // Replaces all function libraries, by those of an RDB base.
     std::function<Status(const std::vector<std::string>&)> load_libraries;
   };
@@ -35,6 +38,10 @@ class AofLoader {
     uint64_t size = 0;
   };
 
+  // How much there is to load, for the watch.
+  void expect(uint64_t bytes) {
+    if (options_.watch != nullptr) options_.watch->expect(bytes);
+  }
   // Loads one file. `last`: it may end inside a command or a MULTI, when that is accepted; then
   // cut() tells. Errors name the file, the offset, and what to do about it.
   Status load_file(const std::string& path, bool last);

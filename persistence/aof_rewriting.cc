@@ -24,7 +24,7 @@ Status write_new_base(Env& env, const std::string& path, const SnapshotSource& s
                       const SnapshotOptions& options, bool as_rdb) {
   Result<std::unique_ptr<WritableFile>> file = env.create(path);
   if (!file.ok()) return file.error();
-  FileSink sink(file.value().get());
+  FileSink sink(file.value().get(), options.sync_every);
   Status status =
       as_rdb ? write_snapshot(&sink, source, options) : write_dataset_as_commands(&sink, source);
   return status.ok() ? file.value()->sync() : status;

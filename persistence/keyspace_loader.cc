@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "persistence/progress.h"
+#include "server/base/hash.h"
 #include "server/base/numbers.h"
 #include "server/base/strings.h"
 
@@ -11,7 +13,7 @@ namespace {
 
 constexpr size_t kReplicationIdChars = 40;
 
-Entry* insert(Database& db, std::string_view key, RdbValue value) {
+Entry* put(Database& db, std::string_view key, RdbValue value) {
   if (auto* text = std::get_if<std::string>(&value)) return db.set_string(key, *text);
   if (auto* integer = std::get_if<int64_t>(&value)) return db.set_integer(key, *integer);
   return db.set_value(key, std::get<std::unique_ptr<Value>>(std::move(value)));
@@ -27,7 +29,16 @@ Status KeyspaceLoader::on_aux(std::string_view name, std::string_view value) {
   } else if (name == "repl-stream-db") {
     const auto db = parse_int64(value);
     if (db && *db < INT32_MAX) position_.stream_db = static_cast<int>(*db);
+  } else if (name == "used-mem") {
+    const auto bytes = parse_uint64(value);
+    if (bytes && options_.watch != nullptr) options_.watch->tells_used_memory(*bytes);
   }
+  return {};
+}
+
+Status KeyspaceLoader::on_database_size(int db, uint64_t keys, uint64_t with_expiry) {
+  // A database too many is refused with its first key.
+  if (db < keyspace_->database_count()) keyspace_->database(db).reserve(keys, with_expiry);
   return {};
 }
 
@@ -57,12 +68,38 @@ Status KeyspaceLoader::on_key(const RdbKey& key, RdbValue value) {
     if (position()) expired_.push_back({key.db, std::string(key.name)});
     return {};
   }
-  Database& db = keyspace_->database(key.db);
-  if (db.peek(key.name) != nullptr) {
-    return make_error(ErrorKind::kCorrupt, "the key " + quote(key.name) + " is there twice");
+  if (waiting_ == kAhead) {
+    if (Status status = insert(coming_[first_]); !status.ok()) return status;
+    first_ = (first_ + 1) % kAhead;
+    --waiting_;
   }
-  Entry* entry = insert(db, key.name, std::move(value));
-  if (has_expiry) entry = db.set_expiry(entry, key.expires_at_ms);
+  Coming& coming = coming_[(first_ + waiting_++) % kAhead];
+  coming.key = key;
+  coming.name = key.name;
+  coming.value = std::move(value);
+  keyspace_->database(key.db).prefetch_bucket(hash_bytes(key.name));
+  pause_for_tests(options_.key_delay_us);
+  return {};
+}
+
+Status KeyspaceLoader::on_end() {
+  for (; waiting_ > 0; --waiting_) {
+    if (Status status = insert(coming_[first_]); !status.ok()) return status;
+    first_ = (first_ + 1) % kAhead;
+  }
+  return {};
+}
+
+Status KeyspaceLoader::insert(Coming& coming) {
+  const RdbKey& key = coming.key;
+  Database& db = keyspace_->database(key.db);
+  const size_t keys_before = db.size();
+  Entry* entry = put(db, coming.name, std::move(coming.value));
+  if (db.size() == keys_before) {
+    return make_error(ErrorKind::kCorrupt, "the key " + quote(coming.name) + " is there twice",
+                      key.offset);
+  }
+  if (key.expires_at_ms != kNoExpiry) entry = db.set_expiry(entry, key.expires_at_ms);
   entry->set_access_clock(access_clock_of(key));
   ++counts_.keys_loaded;
   return {};

@@ -1,10 +1,12 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "persistence/progress.h"
 #include "persistence/rdb_reader.h"
 #include "persistence/rdb_writer.h"
 #include "server/store/keyspace.h"
@@ -35,13 +37,17 @@ class KeyspaceLoader final : public RdbTarget {
     // Drops keys whose time has come: a primary does, a replica leaves that to its primary.
     bool drop_expired = true;
     AccessRecord access = AccessRecord::kNone;
+    int64_t key_delay_us = 0;  // key-load-delay, see pause_for_tests()
+    LoadWatch* watch = nullptr;
   };
   KeyspaceLoader(Keyspace* keyspace, const Options& options)
       : keyspace_(keyspace), options_(options) {}
 
   Status on_aux(std::string_view name, std::string_view value) override;
+  Status on_database_size(int db, uint64_t keys, uint64_t with_expiry) override;
   Status on_library(std::string source) override;
   Status on_key(const RdbKey& key, RdbValue value) override;
+  Status on_end() override;
 
   const LoadCounts& counts() const { return counts_; }
   const std::vector<std::string>& libraries() const { return libraries_; }
@@ -53,6 +59,16 @@ class KeyspaceLoader final : public RdbTarget {
   const std::vector<ExpiredKey>& expired() const { return expired_; }
 
  private:
+  // A key on its way into its database. The place where it goes is somewhere in memory: it is asked
+  // for when the key comes, and needed some keys later.
+  struct Coming {
+    RdbKey key;  // the name is in `name`
+    std::string name;
+    RdbValue value;
+  };
+  static constexpr size_t kAhead = 8;
+
+  Status insert(Coming& coming);
   uint32_t access_clock_of(const RdbKey& key) const;
 
   Keyspace* keyspace_;
@@ -61,6 +77,9 @@ class KeyspaceLoader final : public RdbTarget {
   std::vector<std::string> libraries_;
   ReplicationPosition position_{.stream_db = -1};
   std::vector<ExpiredKey> expired_;
+  std::array<Coming, kAhead> coming_;  // a ring
+  size_t first_ = 0;
+  size_t waiting_ = 0;
 };
 
 }  // namespace tandem

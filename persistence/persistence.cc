@@ -16,6 +16,8 @@ namespace {
 
 // After a failed save the next one by save points waits this long.
 constexpr int64_t kSaveRetryDelayS = 5;
+// rdb-save-incremental-fsync, aof-rewrite-incremental-fsync.
+constexpr uint64_t kSyncEvery = uint64_t{4} << 20;
 
 constexpr std::string_view kSaveMisconf =
     "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to "
@@ -72,12 +74,19 @@ class Persistence::Host final : public AofHost {
   explicit Host(Persistence& owner) : owner_(owner) {}
 
   SnapshotSource snapshot_source() override { return owner_.snapshot_source(); }
-  SnapshotOptions snapshot_options() const override { return owner_.snapshot_options(); }
+  SnapshotOptions snapshot_options() const override {
+    SnapshotOptions options = owner_.snapshot_options();
+    const bool sync = owner_.config_.settings().aof_rewrite_incremental_fsync;
+    options.sync_every = sync ? kSyncEvery : 0;
+    return options;
+  }
   AofLoader::Options aof_loader_options() override {
     return {
         .rdb = owner_.read_options(),
         .access = owner_.access_record(),
         .accept_truncated = owner_.config_.settings().aof_load_truncated,
+        .key_delay_us = owner_.config_.settings().key_load_delay,
+        .watch = owner_.load_progress_.get(),
         .load_libraries = [this](const auto& sources) { return owner_.load_libraries(sources); }};
   }
   ChildProgress* child_progress() override { return &owner_.child_progress_; }
@@ -102,6 +111,7 @@ Persistence::Persistence(Config& config, Env& env, Clock& clock, Executor& execu
       last_save_s_(clock.wall_ms() / 1000) {
   aof_->writer().on_synced = [this] { hooks_.log_synced(); };
   aof_->writer().stream_position = [this] { return hooks_.replication_position().offset; };
+  config_.on_change({"save", "dir"}, [this] { return lock_directory(); });
   config_.on_change({"appendonly"}, [this]() -> Status {
     if (!config_.settings().appendonly) {
       aof_->stop();
@@ -139,33 +149,65 @@ SnapshotSource Persistence::snapshot_source() {
           .position = hooks_.replication_position(),
           .now_ms = clock_.wall_ms(),
           .used_memory = memory_used(),
-          .access = access_record()};
+          .access = access_record(),
+          .key_delay_us = config_.settings().rdb_key_save_delay};
 }
 
 SnapshotOptions Persistence::snapshot_options() const {
-  return {.version = version_for(executor_.keyspace()),
-          .compress = config_.settings().rdbcompression,
-          .checksum = config_.settings().rdbchecksum};
+  const Settings& settings = config_.settings();
+  return {.version = version_for(executor_.keyspace(), settings.rdb_version),
+          .compression = settings.rdbcompression,
+          .checksum = settings.rdbchecksum,
+          .sync_every = settings.rdb_save_incremental_fsync ? kSyncEvery : 0};
 }
 
 RdbReadOptions Persistence::read_options() const {
   const Settings& settings = config_.settings();
-  return {.verify_checksum = settings.rdbchecksum, .limits = encoding_limits(settings)};
+  return {.verify_checksum = settings.rdbchecksum,
+          .accept_newer = settings.rdb_version_check == RdbVersionCheck::kRelaxed,
+          .limits = encoding_limits(settings)};
 }
 
 KeyspaceLoader::Options Persistence::loader_options() const {
   return {.now_ms = clock_.wall_ms(),
           .drop_expired = config_.settings().replicaof_host.empty(),
-          .access = access_record()};
+          .access = access_record(),
+          .key_delay_us = config_.settings().key_load_delay,
+          .watch = load_progress_.get()};
 }
 
 Status Persistence::load_libraries(const std::vector<std::string>& sources) {
   return hooks_.load_libraries(sources);
 }
 
+// A server that writes nothing by itself may share its files: many can start from one that holds
+// functions.
+Status Persistence::lock_directory() {
+  const Settings& settings = config_.settings();
+  if (!settings.appendonly && !has_save_points()) return {};
+  const std::string directory = settings.dir.empty() ? "." : settings.dir;
+  if (directory_lock_ != nullptr && locked_directory_ == directory) return {};
+  Result<std::unique_ptr<FileLock>> lock = env_.lock(directory);
+  // A world without locks is one without other servers.
+  if (!lock.ok() && lock.error().kind == ErrorKind::kUnsupported) return {};
+  if (!lock.ok()) {
+    return make_error(
+        lock.error().kind,
+        "The directory " + directory + " is in use by another server: " + lock.error().message);
+  }
+  directory_lock_ = std::move(lock).value();
+  locked_directory_ = directory;
+  return {};
+}
+
 Status Persistence::load() {
+  if (Status locked = lock_directory(); !locked.ok()) return locked;
   std::vector<ExpiredKey> expired;
+  load_progress_ = std::make_unique<LoadProgress>(
+      clock_, static_cast<uint64_t>(config_.settings().loading_process_events_interval_bytes),
+      [this] { hooks_.serve_while_loading(); });
   Status status = load_dataset(&expired);
+  load_progress_.reset();
   if (status.ok()) propagate_expired(expired);
   return status;
 }
@@ -199,7 +241,7 @@ Status Persistence::load_dataset(std::vector<ExpiredKey>* expired) {
 }
 
 Result<RdbEnd> Persistence::read_rdb(RdbTarget* target) {
-  return load_rdb_file(env_, rdb_path(), read_options(), target);
+  return load_rdb_file(env_, rdb_path(), read_options(), target, load_progress_.get());
 }
 
 Status Persistence::load_rdb(std::vector<ExpiredKey>* expired) {
@@ -255,9 +297,20 @@ Status Persistence::save() {
   return save_now();
 }
 
+// The one case in which a file is newer than rdb-version says: a field that forgot when to expire
+// would be worse.
+void Persistence::tell_version() const {
+  const int wanted = config_.settings().rdb_version;
+  const int version = snapshot_options().version;
+  if (version == wanted) return;
+  log_notice("Fields of hashes expire, which RDB version " + std::to_string(wanted) +
+             " cannot hold: writing version " + std::to_string(version));
+}
+
 Status Persistence::save_now() {
   const uint64_t dirty = executor_.dirty();
   ++saves_;
+  tell_version();
   Status status =
       save_rdb_file(env_, config_.settings().dir, temporary_rdb_name(),
                     config_.settings().dbfilename, snapshot_source(), snapshot_options());
@@ -305,6 +358,7 @@ Status Persistence::start_background_save() {
     update_misconf();
     return forked;
   }
+  tell_version();
   log_notice("Background saving started");
   return {};
 }
@@ -343,7 +397,7 @@ Status Persistence::fork_child(ChildPurpose purpose, std::function<int()> body,
     return make_error(ErrorKind::kInvalid, "a child process runs already");
   }
   child_progress_.reset();
-  child_keys_total_ = executor_.keyspace().total_size();
+  child_work_.begin(clock_.monotonic_ms(), executor_.keyspace().total_size());
   Result<ChildId> child = [&] {
     const LatencyTimer timer(executor_.watch().latency(), clock_, "fork");
     return env_.fork_child([this, body = std::move(body)] {
@@ -371,6 +425,17 @@ void Persistence::collect_child() {
   std::exchange(child_done_, nullptr)(*exit);
 }
 
+void Persistence::log_child_progress() {
+  if (child_purpose_ == ChildPurpose::kNone) return;
+  const int64_t now_ms = clock_.monotonic_ms();
+  if (!child_work_.due_for_log(now_ms)) return;
+  child_work_.update(now_ms, child_progress_.keys());
+  const char* name = child_purpose_ == ChildPurpose::kSave         ? "Background saving: "
+                     : child_purpose_ == ChildPurpose::kAofRewrite ? "AOF rewriting: "
+                                                                   : "Snapshot for replicas: ";
+  log_notice(name + child_work_.text("keys"));
+}
+
 void Persistence::kill_child(ChildPurpose purpose) {
   if (purpose != ChildPurpose::kNone && child_purpose_ == purpose) env_.kill_child(child_);
 }
@@ -383,6 +448,7 @@ void Persistence::cron() {
   // A fork in the middle of a function would find half of its changes.
   if (executor_.call_depth() > 0) return;
   collect_child();
+  log_child_progress();
   aof_->cron();
   check_save_points();
   update_misconf();
@@ -493,12 +559,23 @@ PersistenceInfo Persistence::info() const {
     info.current_cow_peak = child_progress_.peak_copied_bytes();
     info.current_cow_size = child_progress_.copied_bytes();
     info.current_cow_size_age = child_progress_.measured_ago_s();
-    info.current_save_keys_processed = child_progress_.keys();
-    info.current_save_keys_total = child_keys_total_;
-    if (child_keys_total_ > 0) {
-      info.current_fork_perc = 100.0 * static_cast<double>(child_progress_.keys()) /
-                               static_cast<double>(child_keys_total_);
-    }
+    Progress work = child_work_;
+    work.update(now_ms, child_progress_.keys());
+    info.current_save_keys_processed = work.done();
+    info.current_save_keys_total = work.total();
+    info.current_save_keys_per_sec = work.rate();
+    info.current_save_eta_seconds = work.seconds_left();
+    info.current_fork_perc = work.percent();
+  }
+  if (load_progress_ != nullptr) {
+    const Progress& work = load_progress_->progress();
+    info.loading_start_time = load_progress_->started_s();
+    info.loading_total_bytes = work.total();
+    info.loading_rdb_used_mem = load_progress_->used_memory();
+    info.loading_loaded_bytes = work.done();
+    info.loading_loaded_perc = work.percent();
+    info.loading_eta_seconds = std::max<int64_t>(work.seconds_left(), 0);
+    info.loading_bytes_per_sec = work.rate();
   }
   info.aof_enabled = aof_->enabled();
   info.aof_rewrite_in_progress = aof_->rewrite_running();

@@ -9,6 +9,7 @@
 
 #include "persistence/child_progress.h"
 #include "persistence/keyspace_loader.h"
+#include "persistence/progress.h"
 #include "persistence/rdb_reader.h"
 #include "persistence/rdb_writer.h"
 #include "server/base/clock.h"
@@ -35,6 +36,8 @@ struct PersistenceHooks {
   // What the loaded RDB file said about it; called once, by load(), and only for an RDB.
   std::function<void(const ReplicationPosition&)> restore_position =
       [](const ReplicationPosition&) {};
+  // Called from time to time while load() reads: lets those be served who may be then.
+  std::function<void()> serve_while_loading = [] {};
   // More of the AOF is durable than before (WAITAOF).
   std::function<void()> log_synced = [] {};
 };
@@ -46,6 +49,14 @@ enum class ChildPurpose : uint8_t { kNone, kSave, kAofRewrite, kReplication };
 // seconds, -1: none. "cow": bytes of memory that a child had to copy because one of both wrote.
 struct PersistenceInfo {
   bool loading = false;
+  // These only while it loads.
+  int64_t loading_start_time = 0;  // Unix time
+  uint64_t loading_total_bytes = 0;
+  uint64_t loading_rdb_used_mem = 0;  // what the file says its writer used
+  uint64_t loading_loaded_bytes = 0;
+  double loading_loaded_perc = 0;
+  int64_t loading_eta_seconds = 0;
+  uint64_t loading_bytes_per_sec = 0;
   uint64_t rdb_changes_since_last_save = 0;
   bool rdb_bgsave_in_progress = false;
   int64_t rdb_last_save_time = 0;  // Unix time
@@ -61,6 +72,8 @@ struct PersistenceInfo {
   double current_fork_perc = 0;
   uint64_t current_save_keys_processed = 0;
   uint64_t current_save_keys_total = 0;
+  uint64_t current_save_keys_per_sec = 0;
+  int64_t current_save_eta_seconds = -1;
   uint64_t rdb_last_cow_size = 0;
   uint64_t aof_last_cow_size = 0;
   bool aof_enabled = false;
@@ -93,9 +106,12 @@ class Persistence final {
 
   PersistenceHooks& hooks() { return hooks_; }
 
-  // Loads the dataset before the port opens: from the AOF when it is on, else from the RDB file if
-  // there is one. Then the AOF is open. An error names the file and where in it, and nothing on
-  // disk has changed.
+  // Before load(), when this server will write files by itself: makes sure that no other does so in
+  // the same directory. kIo when one does.
+  Status lock_directory();
+  // Loads the dataset before the first request is served: from the AOF when it is on, else from the
+  // RDB file if there is one. Then the AOF is open. An error names the file and where in it, and
+  // nothing on disk has changed.
   Status load();
 
   // Ten times a second: collects a finished child, starts what save points, schedules and the
@@ -175,6 +191,7 @@ class Persistence final {
 
   Status save_now();
   void collect_child();
+  void log_child_progress();
   void check_save_points();
   void update_misconf();
   void background_save_done(const ChildExit& exit);
@@ -185,6 +202,7 @@ class Persistence final {
   Result<RdbEnd> read_rdb(RdbTarget* target);
   KeyspaceLoader::Options loader_options() const;
   AccessRecord access_record() const;
+  void tell_version() const;
   void save_succeeded(uint64_t dirty_covered);
   std::string rdb_path() const;
 
@@ -212,10 +230,13 @@ class Persistence final {
   int64_t child_started_ms_ = 0;
   int64_t last_save_took_s_ = -1;
   uint64_t saves_ = 0;
-  uint64_t child_keys_total_ = 0;
   uint64_t last_save_copied_ = 0;
   uint64_t last_rewrite_copied_ = 0;
   LoadCounts last_load_;
+  std::unique_ptr<LoadProgress> load_progress_;  // while load() runs
+  Progress child_work_;                          // of the running child, in keys
+  std::unique_ptr<FileLock> directory_lock_;
+  std::string locked_directory_;
 };
 
 }  // namespace tandem

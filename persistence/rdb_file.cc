@@ -8,11 +8,11 @@ namespace tandem {
 
 namespace {
 
-Status write_whole_file(Env& env, const std::string& path,
+Status write_whole_file(Env& env, const std::string& path, uint64_t sync_every,
                         const std::function<Status(ByteSink*)>& write) {
   Result<std::unique_ptr<WritableFile>> file = env.create(path);
   if (!file.ok()) return file.error();
-  FileSink sink(file.value().get());
+  FileSink sink(file.value().get(), sync_every);
   if (Status status = write(&sink); !status.ok()) return status;
   return file.value()->sync();
 }
@@ -25,9 +25,10 @@ std::string join_path(const std::string& directory, const std::string& name) {
 }
 
 Status replace_file(Env& env, const std::string& directory, const std::string& temporary,
-                    const std::string& name, const std::function<Status(ByteSink*)>& write) {
+                    const std::string& name, uint64_t sync_every,
+                    const std::function<Status(ByteSink*)>& write) {
   const std::string temporary_path = join_path(directory, temporary);
-  Status status = write_whole_file(env, temporary_path, write);
+  Status status = write_whole_file(env, temporary_path, sync_every, write);
   if (status.ok()) status = env.rename(temporary_path, join_path(directory, name));
   if (!status.ok()) {
     (void)env.remove(temporary_path);
@@ -41,15 +42,16 @@ std::string temporary_rdb_name() { return "temp-" + std::to_string(::getpid()) +
 Status save_rdb_file(Env& env, const std::string& directory, const std::string& temporary,
                      const std::string& name, const SnapshotSource& source,
                      const SnapshotOptions& options) {
-  return replace_file(env, directory, temporary, name,
+  return replace_file(env, directory, temporary, name, options.sync_every,
                       [&](ByteSink* sink) { return write_snapshot(sink, source, options); });
 }
 
 Result<RdbEnd> load_rdb_file(Env& env, const std::string& path, const RdbReadOptions& options,
-                             RdbTarget* target) {
+                             RdbTarget* target, LoadWatch* watch) {
   Result<std::unique_ptr<ReadableFile>> file = env.open_read(path);
   if (!file.ok()) return file.error();
-  FileSource source(file.value().get());
+  if (watch != nullptr) watch->expect(file.value()->size());
+  FileSource source(file.value().get(), 0, watch);
   Result<RdbEnd> end = read_snapshot(&source, options, target);
   if (end.ok()) return end;
   Error error = end.error();

@@ -1,8 +1,10 @@
 #include "persistence/rdb_reader.h"
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
+#include "persistence/lz4_envelope.h"
 #include "server/base/numbers.h"
 #include "server/base/strings.h"
 
@@ -13,8 +15,15 @@ namespace {
 // The most databases a snapshot can speak of; the target knows how many there really are.
 constexpr uint64_t kMaxDatabases = INT32_MAX;
 
+// A key takes at least its type, the length of its name and a byte of its value.
+constexpr uint64_t kLeastKeyBytes = 3;
+// What may have been taken from the source and not been decoded.
+constexpr uint64_t kBuffered = 64 * 1024;
+// Of an LZ4 frame; far from the largest possible.
+constexpr uint64_t kLikelyExpansion = 8;
+
 // "REDIS0011" or "VALKEY080".
-Result<int> read_header(RdbDecoder& in) {
+Result<int> read_header(RdbDecoder& in, bool accept_newer) {
   constexpr std::string_view kExpected = "the header of an RDB file";
   std::array<char, rdb::kHeaderBytes> bytes;
   if (in.remaining_bound() < bytes.size()) {
@@ -36,9 +45,10 @@ Result<int> read_header(RdbDecoder& in) {
     }
     version = version * 10 + (c - '0');
   }
-  const bool readable = is_redis
-                            ? version >= rdb::kOldestVersion && version < rdb::kFirstForeignVersion
-                            : version >= rdb::kFirstValkeyVersion && version <= rdb::kNewestVersion;
+  const bool readable =
+      is_redis
+          ? version >= rdb::kOldestVersion && version < rdb::kFirstForeignVersion
+          : version >= rdb::kFirstValkeyVersion && (version <= rdb::kNewestVersion || accept_newer);
   if (!readable) {
     return make_error(ErrorKind::kUnsupported,
                       "RDB version " + std::to_string(version) + " (" + std::string(header) +
@@ -96,8 +106,10 @@ Status skip_module_aux(RdbDecoder& in) {
 // One pass over a snapshot: the state between an opcode and the key it belongs to.
 class SnapshotReader {
  public:
-  SnapshotReader(ByteSource* source, const RdbReadOptions& options, RdbTarget* target)
-      : in_(source), options_(options), target_(target) {}
+  // `source` is what is decoded, `file` the same or what it is unpacked from.
+  SnapshotReader(ByteSource* source, const ByteSource* file, const RdbReadOptions& options,
+                 RdbTarget* target)
+      : in_(source), source_(file), options_(options), target_(target) {}
 
   Result<RdbEnd> read();
 
@@ -110,6 +122,7 @@ class SnapshotReader {
   Status read_idle();
   Status read_frequency();
   Status select_database();
+  Status read_database_size();
   Status skip_lengths(int count, std::string_view expected);
   Status check_end(uint64_t sum);
   // An error of the target, at the place of what it refused.
@@ -121,15 +134,17 @@ class SnapshotReader {
   }
 
   RdbDecoder in_;
+  const ByteSource* source_;
   const RdbReadOptions& options_;
   RdbTarget* target_;
   int version_ = 0;
   RdbKey key_;
   std::string name_, text_;
+  uint64_t hinted_ = 0;  // keys that databases are said to hold
 };
 
 Result<RdbEnd> SnapshotReader::read() {
-  Result<int> version = read_header(in_);
+  Result<int> version = read_header(in_, options_.accept_newer);
   if (!version.ok()) return version.error();
   version_ = version.value();
   while (true) {
@@ -138,6 +153,7 @@ Result<RdbEnd> SnapshotReader::read() {
     if (!opcode.ok()) return opcode.error();
     const bool at_end = opcode.value() == rdb::kEndOfFile;
     Status status = at_end ? check_end(in_.checksum()) : read_record(opcode.value(), began);
+    if (status.ok() && at_end) status = target_->on_end();
     if (!status.ok()) return status.error();
     if (at_end) return RdbEnd{version_, in_.offset()};
   }
@@ -157,7 +173,7 @@ Status SnapshotReader::read_record(uint8_t opcode, uint64_t began) {
     case rdb::kSelectDatabase:
       return select_database();
     case rdb::kResizeDatabase:
-      return skip_lengths(2, "the size of a database");
+      return read_database_size();
     case rdb::kSlotInfo:
       return skip_lengths(3, "the size of a slot");
     case rdb::kSlotImport:
@@ -207,6 +223,22 @@ Status SnapshotReader::select_database() {
   return {};
 }
 
+Status SnapshotReader::read_database_size() {
+  const uint64_t began = in_.offset();
+  const Result<uint64_t> keys = in_.length("the number of a database's keys");
+  if (!keys.ok()) return keys.error();
+  const Result<uint64_t> with_expiry = in_.length("the number of keys with an expiry");
+  if (!with_expiry.ok()) return with_expiry.error();
+  // Only a hint, and all of them together are not worth more than the bytes that could back them.
+  if (source_->remaining_bound() == UINT64_MAX) return {};
+  const uint64_t room =
+      (source_->remaining_bound() + kBuffered) * kLikelyExpansion / kLeastKeyBytes;
+  const uint64_t believed = std::min(keys.value(), room - std::min(room, hinted_));
+  hinted_ += believed;
+  return located(
+      target_->on_database_size(key_.db, believed, std::min(with_expiry.value(), believed)), began);
+}
+
 Status SnapshotReader::skip_lengths(int count, std::string_view expected) {
   for (int i = 0; i < count; ++i) {
     if (Result<uint64_t> value = in_.length(expected); !value.ok()) return value.error();
@@ -247,6 +279,7 @@ Status SnapshotReader::read_key(uint8_t type, uint64_t began) {
   }
   if (Status status = in_.string(&name_, "a key"); !status.ok()) return status;
   key_.name = name_;
+  key_.offset = began;
   Result<RdbValue> value = read_rdb_value(in_, type, name_, options_.limits);
   if (!value.ok()) return located(value.error(), began);
   Status status = located(target_->on_key(key_, std::move(value).value()), began);
@@ -266,7 +299,25 @@ Status SnapshotReader::check_end(uint64_t sum) {
 }  // namespace
 
 Result<RdbEnd> read_snapshot(ByteSource* source, const RdbReadOptions& options, RdbTarget* target) {
-  return SnapshotReader(source, options, target).read();
+  EnvelopedSource unpacked(source);
+  const Result<bool> enveloped = unpacked.open(EnvelopeKind::kSnapshot);
+  if (!enveloped.ok()) return enveloped.error();
+  Result<RdbEnd> end = SnapshotReader(&unpacked, source, options, target).read();
+  if (!enveloped.value()) return end;
+  if (!end.ok()) {
+    Error error = end.error();
+    error.message += " (in what the LZ4 frame unpacks to)";
+    return error;
+  }
+  // The decoder has read ahead, but never behind what it was given.
+  if (end.value().offset != unpacked.offset()) {
+    return make_error(ErrorKind::kCorrupt, "bytes behind the snapshot in its LZ4 frame",
+                      source->offset());
+  }
+  if (Status status = unpacked.expect_end(); !status.ok()) return status.error();
+  end.value().offset = source->offset();
+  end.value().compression = RdbCompression::kLz4;
+  return end;
 }
 
 }  // namespace tandem

@@ -69,6 +69,7 @@ int64_t sign_extend(uint64_t value, int bytes) {
 }  // namespace
 
 void RdbEncoder::sum_up() {
+  if (!sums_up_) return;
   crc_ = crc64(crc_, std::string_view(buffer_).substr(summed_up_));
   summed_up_ = buffer_.size();
 }
@@ -97,7 +98,7 @@ void RdbEncoder::raw(std::string_view bytes) {
     return;
   }
   if (!flush().ok()) return;
-  crc_ = crc64(crc_, bytes);
+  if (sums_up_) crc_ = crc64(crc_, bytes);
   status_ = sink_->write(bytes);
 }
 
@@ -138,11 +139,12 @@ void RdbEncoder::string(std::string_view bytes) {
     if (integer && append_integer(&buffer_, *integer)) return flush_if_full();
   }
   if (compress_ && bytes.size() > rdb::kMinCompressedBytes) {
-    if (const auto compressed = lzf_compress(bytes)) {
+    if (compressed_.size() < bytes.size()) compressed_.resize(bytes.size());
+    if (const size_t size = lzf_compress(bytes, compressed_.data()); size > 0) {
       buffer_.push_back(special(rdb::kLzf));
-      length(compressed->size());
+      length(size);
       length(bytes.size());
-      raw(*compressed);
+      raw(std::string_view(compressed_).substr(0, size));
       return;
     }
   }
@@ -181,15 +183,14 @@ Status RdbDecoder::fill(std::string_view expected) {
   base_offset_ += position_;
   position_ = 0;
   summed_up_ = 0;
-  const uint64_t wanted =
-      reads_ahead_ ? std::min<uint64_t>(source_->remaining_bound(), kReadBuffer) : 1;
-  buffer_.resize(wanted);
-  if (wanted == 0) {
+  buffer_.resize(reads_ahead_ ? kReadBuffer : 1);
+  const Result<size_t> count = source_->read_some(buffer_.data(), buffer_.size());
+  buffer_.resize(count.ok() ? count.value() : 0);
+  if (!count.ok()) return count.error();
+  if (count.value() == 0) {
     return corrupt("unexpected end, expected " + std::string(expected), base_offset_);
   }
-  Status status = source_->read(buffer_.data(), wanted);
-  if (!status.ok()) buffer_.clear();
-  return status;
+  return {};
 }
 
 Result<uint8_t> RdbDecoder::byte(std::string_view expected) {
@@ -203,15 +204,15 @@ Status RdbDecoder::raw(char* out, size_t length, std::string_view expected) {
   if (length > remaining_bound()) {
     return corrupt("unexpected end, expected " + std::string(expected), offset());
   }
-  const size_t buffered = std::min(length, buffer_.size() - position_);
-  std::copy_n(buffer_.data() + position_, buffered, out);
-  position_ += buffered;
-  out += buffered;
-  length -= buffered;
-  if (length == 0) return {};
-  if (reads_ahead_ && length < kReadBuffer / 2) {
+  while (true) {
+    const size_t buffered = std::min(length, buffer_.size() - position_);
+    std::copy_n(buffer_.data() + position_, buffered, out);
+    position_ += buffered;
+    out += buffered;
+    length -= buffered;
+    if (length == 0) return {};
+    if (!reads_ahead_ || length >= kReadBuffer / 2) break;
     if (Status status = fill(expected); !status.ok()) return status;
-    return raw(out, length, expected);
   }
   sum_up();
   base_offset_ += position_;

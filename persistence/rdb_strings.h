@@ -17,8 +17,9 @@ namespace tandem {
 class RdbEncoder {
  public:
   // `compress`: strings longer than rdb::kMinCompressedBytes are stored as LZF when that is
-  // shorter. The sink outlives the encoder.
-  RdbEncoder(ByteSink* sink, bool compress) : sink_(sink), compress_(compress) {}
+  // shorter. Without `sums_up` there is no checksum. The sink outlives the encoder.
+  RdbEncoder(ByteSink* sink, bool compress, bool sums_up = true)
+      : sink_(sink), compress_(compress), sums_up_(sums_up) {}
   RdbEncoder(const RdbEncoder&) = delete;
   RdbEncoder& operator=(const RdbEncoder&) = delete;
 
@@ -43,8 +44,10 @@ class RdbEncoder {
 
   ByteSink* sink_;
   const bool compress_;
+  const bool sums_up_;
   std::string buffer_;
-  size_t summed_up_ = 0;  // bytes of buffer_ that are part of crc_
+  std::string compressed_;  // scratch
+  size_t summed_up_ = 0;    // bytes of buffer_ that are part of crc_
   uint64_t crc_ = 0;
   Status status_;
 };

@@ -1,9 +1,13 @@
 #include "persistence/rdb_writer.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 
+#include "persistence/lz4_envelope.h"
+#include "persistence/progress.h"
 #include "persistence/value_codec.h"
+#include "server/base/lz4_frame.h"
 #include "server/base/numbers.h"
 #include "server/base/version.h"
 
@@ -79,20 +83,33 @@ void write_databases(RdbEncoder& out, const SnapshotSource& source, int version)
       if (!out.status().ok()) return;
       write_key(out, *entry, source, version);
       if (source.progress != nullptr) source.progress->key_written();
+      pause_for_tests(source.key_delay_us);
     });
   }
 }
 
-}  // namespace
-
-int version_for(const Entry& entry) {
-  const bool expires_in_parts =
-      entry.type() == ValueType::kHash && entry.value()->next_expiry_ms() != Value::kNever;
-  return expires_in_parts ? rdb::kVersionWithFieldExpiry : rdb::kVersion;
+Status write_plain(ByteSink* sink, const SnapshotSource& source, const SnapshotOptions& options) {
+  RdbEncoder out(sink, options.compression == RdbCompression::kLzf, options.checksum);
+  write_header(out, options.version);
+  write_aux_fields(out, source);
+  write_libraries(out, source.libraries);
+  if (source.keyspace != nullptr) write_databases(out, source, options.version);
+  out.byte(rdb::kEndOfFile);
+  out.little_endian(options.checksum ? out.checksum() : 0, rdb::kChecksumBytes);
+  if (Status status = out.flush(); !status.ok()) return status;
+  return sink->finish();
 }
 
-int version_for(const Keyspace& keyspace) {
-  return keyspace.has_expiring_fields() ? rdb::kVersionWithFieldExpiry : rdb::kVersion;
+}  // namespace
+
+int version_for(const Entry& entry, int wanted) {
+  const bool expires_in_parts =
+      entry.type() == ValueType::kHash && entry.value()->next_expiry_ms() != Value::kNever;
+  return expires_in_parts ? std::max(wanted, rdb::kVersionWithFieldExpiry) : wanted;
+}
+
+int version_for(const Keyspace& keyspace, int wanted) {
+  return keyspace.has_expiring_fields() ? std::max(wanted, rdb::kVersionWithFieldExpiry) : wanted;
 }
 
 uint8_t rdb_type_of(const Entry& entry, int version) {
@@ -113,15 +130,10 @@ void write_rdb_value(RdbEncoder& out, const Entry& entry, int version) {
 
 Status write_snapshot(ByteSink* sink, const SnapshotSource& source,
                       const SnapshotOptions& options) {
-  RdbEncoder out(sink, options.compress);
-  write_header(out, options.version);
-  write_aux_fields(out, source);
-  write_libraries(out, source.libraries);
-  if (source.keyspace != nullptr) write_databases(out, source, options.version);
-  out.byte(rdb::kEndOfFile);
-  out.little_endian(options.checksum ? out.checksum() : 0, rdb::kChecksumBytes);
-  if (Status status = out.flush(); !status.ok()) return status;
-  return sink->finish();
+  if (options.compression != RdbCompression::kLz4) return write_plain(sink, source, options);
+  if (Status status = write_envelope(sink, EnvelopeKind::kSnapshot); !status.ok()) return status;
+  Lz4FrameSink frame(sink);
+  return write_plain(&frame, source, options);
 }
 
 }  // namespace tandem

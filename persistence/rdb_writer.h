@@ -9,6 +9,7 @@
 #include "persistence/rdb_strings.h"
 #include "server/base/byte_stream.h"
 #include "server/base/result.h"
+#include "server/base/settings.h"
 #include "server/store/keyspace.h"
 
 namespace tandem {
@@ -34,21 +35,26 @@ struct SnapshotSource {
   AccessRecord access = AccessRecord::kNone;
   ChildProgress* progress = nullptr;  // told of each key, when set
   bool aof_base = false;              // the file will be the base of an AOF
+  int64_t key_delay_us = 0;           // rdb-key-save-delay, see pause_for_tests()
 };
 
 struct SnapshotOptions {
-  int version = rdb::kVersion;  // 10, 11 or 80; before 80 fields lose their expiry
-  bool compress = true;         // rdbcompression
-  bool checksum = true;         // rdbchecksum; without it the checksum is written as 0
+  // 10, 11 or 80. What a version cannot hold is written as an older form of the same value; only
+  // the expiry of hash fields has none, and is left out before 80 (see version_for()).
+  int version = rdb::kVersion;
+  RdbCompression compression = RdbCompression::kLzf;
+  bool checksum = true;  // rdbchecksum; without it the checksum is written as 0
+  uint64_t sync_every =
+      0;  // bytes of a file after which writing them to the device begins; 0: never
 };
 
 // Writes a whole RDB file to `sink` and finishes it. An expired key is written with its expiry:
 // whoever loads it decides.
 Status write_snapshot(ByteSink* sink, const SnapshotSource& source, const SnapshotOptions& options);
 
-// The oldest version, but not older than rdb::kVersion, that holds all there is.
-int version_for(const Entry& entry);
-int version_for(const Keyspace& keyspace);
+// The version to write when `wanted` is asked for: a newer one where that alone holds all there is.
+int version_for(const Entry& entry, int wanted = rdb::kVersion);
+int version_for(const Keyspace& keyspace, int wanted = rdb::kVersion);
 
 // One value: the type byte, and the value that follows the key. `version` chooses between
 // encodings that exist since different versions.

@@ -217,8 +217,10 @@ Status FullSync::start_child(Transfer* transfer, const Replica& kind) {
   if (!kind.handshake.version_given) {
     options.version = kOldVersion;
   } else if (!kind.handshake.reads_field_expiry) {
-    options.version = rdb::kVersion;
+    options.version = std::min(options.version, rdb::kVersion);
   }
+  // Nobody but this server's own tools reads a compressed file.
+  if (options.compression == RdbCompression::kLz4) options.compression = RdbCompression::kLzf;
   return transfer->diskless ? fork_into_pipe(transfer, std::move(source), options)
                             : fork_into_file(transfer, std::move(source), options);
 }

@@ -258,6 +258,8 @@ void add_persistence(const InfoSources& from, InfoText* out) {
   out->decimal("current_fork_perc", info.current_fork_perc);
   out->field("current_save_keys_processed", info.current_save_keys_processed);
   out->field("current_save_keys_total", info.current_save_keys_total);
+  out->field("current_save_keys_per_sec", info.current_save_keys_per_sec);
+  out->field("current_save_eta_seconds", info.current_save_eta_seconds);
   out->field("rdb_changes_since_last_save", info.rdb_changes_since_last_save);
   out->field("rdb_bgsave_in_progress", info.rdb_bgsave_in_progress);
   out->field("rdb_last_save_time", info.rdb_last_save_time);
@@ -280,13 +282,22 @@ void add_persistence(const InfoSources& from, InfoText* out) {
   out->field("aof_last_cow_size", info.aof_last_cow_size);
   out->field("module_fork_in_progress", 0);
   out->field("module_fork_last_cow_size", 0);
-  if (!info.aof_enabled) return;
-  out->field("aof_current_size", info.aof_current_size);
-  out->field("aof_base_size", info.aof_base_size);
-  out->field("aof_pending_rewrite", info.aof_pending_rewrite);
-  out->field("aof_buffer_length", info.aof_buffer_length);
-  out->field("aof_pending_bio_fsync", info.aof_pending_bio_fsync);
-  out->field("aof_delayed_fsync", info.aof_delayed_fsync);
+  if (info.aof_enabled) {
+    out->field("aof_current_size", info.aof_current_size);
+    out->field("aof_base_size", info.aof_base_size);
+    out->field("aof_pending_rewrite", info.aof_pending_rewrite);
+    out->field("aof_buffer_length", info.aof_buffer_length);
+    out->field("aof_pending_bio_fsync", info.aof_pending_bio_fsync);
+    out->field("aof_delayed_fsync", info.aof_delayed_fsync);
+  }
+  if (!info.loading) return;
+  out->field("loading_start_time", info.loading_start_time);
+  out->field("loading_total_bytes", info.loading_total_bytes);
+  out->field("loading_rdb_used_mem", info.loading_rdb_used_mem);
+  out->field("loading_loaded_bytes", info.loading_loaded_bytes);
+  out->decimal("loading_loaded_perc", info.loading_loaded_perc);
+  out->field("loading_eta_seconds", info.loading_eta_seconds);
+  out->field("loading_bytes_per_sec", info.loading_bytes_per_sec);
 }
 
 void add_stats(const InfoSources& from, InfoText* out) {

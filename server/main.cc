@@ -206,19 +206,28 @@ int run(int argc, char** argv) {
   Server server(config, World{*env, loop, system_clock(), random_seed()});
   server.on_shutdown = [&] {
     loop.stop();
-    if (server.executor().state().busy.empty()) return;
-    // The function that is running may never give the loop back.
+    const DispatchState& state = server.executor().state();
+    if (state.busy.empty() && !state.loading) return;
+    // The function that is running may never give the loop back, the loading not soon.
     say_goodbye(settings, loop, *env);
     std::_Exit(0);
   };
   set_crash_context_provider(describe_running_command, &server.executor());
   server.executor().serve_while_busy = [&loop] { loop.serve_while_busy(); };
+  server.serve_while_loading = [&loop] { loop.run_once(); };
   loop.set_tcp_keepalive(static_cast<int>(settings.tcp_keepalive));
   loop.set_before_flush([&server] { server.end_of_turn(); });
   handle_signals(config, loop, server);
-  if (Status started = server.start(); !started.ok()) return fail(started.error().to_string());
-  if (Status listening = listen_everywhere(settings, loop, server); !listening.ok()) {
-    return fail("Could not listen: " + listening.error().to_string());
+  bool listened = false;
+  const auto listen = [&]() -> Status {
+    Status listening = listen_everywhere(settings, loop, server);
+    listened = listening.ok();
+    if (listened) return listening;
+    return make_error(listening.error().kind, "Could not listen: " + listening.error().to_string());
+  };
+  if (Status started = server.start(listen); !started.ok()) {
+    if (listened && !settings.unixsocket.empty()) (void)env->remove(settings.unixsocket);
+    return fail(started.error().to_string());
   }
   write_pid_file(settings.pidfile, *env);
   log_notice("Ready to accept connections tcp");

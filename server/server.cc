@@ -87,6 +87,10 @@ void Server::wire_engines() {
         [&](std::string_view, std::string_view source) { sources.emplace_back(source); });
     return sources;
   };
+  hooks.serve_while_loading = [this] {
+    executor_.refresh_time();
+    serve_while_loading();
+  };
   hooks.load_libraries = [this](const std::vector<std::string>& sources) -> Status {
     FunctionSet libraries;
     for (const std::string& source : sources) {
@@ -105,7 +109,7 @@ void Server::watch_configuration() {
   });
 }
 
-Status Server::start() {
+Status Server::start(const std::function<Status()>& listen) {
   std::string unused;
   for (std::string_view name : config_.unused_directives_given()) {
     unused.append(unused.empty() ? "" : ", ").append(name);
@@ -120,6 +124,10 @@ Status Server::start() {
   Result<FunctionSet> preloaded = read_preloaded(
       world_.env, functions_, config_.settings().functions_preload, persistence_.read_options());
   if (!preloaded.ok()) return preloaded.error();
+  if (Status locked = persistence_.lock_directory(); !locked.ok()) return locked;
+  if (listen) {
+    if (Status listening = listen(); !listening.ok()) return listening;
+  }
   if (Status loaded = persistence_.load(); !loaded.ok()) return loaded;
   if (Status installed = install_preloaded(std::move(preloaded).value()); !installed.ok()) {
     return installed;
@@ -258,6 +266,11 @@ std::string Server::info(std::span<const std::string_view> sections) {
 
 Status Server::shutdown(const ShutdownOptions& options) {
   log_warning("User requested shutdown...");
+  if (executor_.state().loading) {
+    // The files are whole, and what is in memory is not.
+    on_shutdown();
+    return {};
+  }
   const bool save = options.save || (!options.no_save && persistence_.has_save_points());
   const Status saved = persistence_.shut_down(save);
   if (!saved.ok() && !options.force) return saved;

@@ -40,9 +40,10 @@ class Server final : public ServerControl {
   Server(Config& config, World world);
   ~Server() override;
 
-  // Loads the dataset and starts the background work; connections may come once it has returned. On
-  // an error nothing on disk has changed.
-  Status start();
+  // Loads the dataset and starts the background work. `listen`, when given, opens the ports: it is
+  // called once this server has its directory, before the loading; who connects then is served
+  // through serve_while_loading, and told LOADING. On an error nothing on disk has changed.
+  Status start(const std::function<Status()>& listen = {});
 
   // A connection has been accepted: who handles it, or null when it was refused.
   LinkHandler* accept(Link* link) { return executor_.accept(link); }
@@ -56,6 +57,8 @@ class Server final : public ServerControl {
   Persistence& persistence() { return persistence_; }
   Replication& replication() { return replication_; }
 
+  // Serves what has come in, and no more; called from time to time while the dataset is loaded.
+  std::function<void()> serve_while_loading = [] {};
   // Told once a shutdown has saved what it had to: leave the loop.
   std::function<void()> on_shutdown = [] {};
 

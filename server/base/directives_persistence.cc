@@ -58,6 +58,10 @@ constexpr EnumName kFsync[] = {{"everysec", static_cast<int>(AppendFsync::kEvery
 constexpr EnumName kSanitize[] = {{"no", static_cast<int>(SanitizeDumpPayload::kNo)},
                                   {"yes", static_cast<int>(SanitizeDumpPayload::kYes)},
                                   {"clients", static_cast<int>(SanitizeDumpPayload::kClients)}};
+constexpr EnumName kCompression[] = {{"yes", static_cast<int>(RdbCompression::kLzf)},
+                                     {"no", static_cast<int>(RdbCompression::kNone)},
+                                     {"lz4", static_cast<int>(RdbCompression::kLz4)}};
+constexpr EnumName kVersions[] = {{"10", 10}, {"11", 11}, {"80", 80}};
 constexpr EnumName kVersionCheck[] = {{"strict", static_cast<int>(RdbVersionCheck::kStrict)},
                                       {"relaxed", static_cast<int>(RdbVersionCheck::kRelaxed)}};
 
@@ -69,7 +73,8 @@ using S = Settings;
 const Directive kRows[] = {
     {"save", "", CustomField{set_save, get_save, save_lines}, kMultiWord},
     {"dbfilename", "", StringField{&S::dbfilename, check_dbfilename}, kProtected},
-    {"rdbcompression", "", BoolField{&S::rdbcompression}},
+    {"rdbcompression", "", enum_field<&S::rdbcompression>(kCompression)},
+    {"rdb-version", "", enum_field<&S::rdb_version>(kVersions)},
     {"rdbchecksum", "", BoolField{&S::rdbchecksum}, kImmutable},
     {"rdb-del-sync-files", "", BoolField{&S::rdb_del_sync_files}},
     {"rdb-save-incremental-fsync", "", BoolField{&S::rdb_save_incremental_fsync}},

@@ -29,6 +29,8 @@ enum class ProtectedAction : uint8_t { kNo, kYes, kLocal };
 enum class PropagationErrorBehavior : uint8_t { kIgnore, kPanic, kPanicOnReplicas };
 enum class SanitizeDumpPayload : uint8_t { kNo, kYes, kClients };
 enum class AclPubsubDefault : uint8_t { kResetChannels, kAllChannels };
+// What `rdbcompression` asks for: nothing, each string as LZF, or the whole file as an LZ4 frame.
+enum class RdbCompression : uint8_t { kNone, kLzf, kLz4 };
 enum class RdbVersionCheck : uint8_t { kStrict, kRelaxed };
 enum class Supervised : uint8_t { kNo, kAuto, kUpstart, kSystemd };
 
@@ -187,7 +189,8 @@ struct Settings {
   // Snapshots.
   std::vector<SavePoint> save = {{3600, 1}, {300, 100}, {60, 10000}};
   std::string dbfilename = "dump.rdb";
-  bool rdbcompression = true;
+  RdbCompression rdbcompression = RdbCompression::kLzf;
+  int rdb_version = 11;  // 10, 11 or 80
   bool rdbchecksum = true;
   bool rdb_del_sync_files = false;
   bool rdb_save_incremental_fsync = true;

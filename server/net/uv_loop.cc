@@ -139,6 +139,11 @@ UvLoop::~UvLoop() {
 
 void UvLoop::run() { uv_run(&loop_, UV_RUN_DEFAULT); }
 
+void UvLoop::run_once() {
+  uv_run(&loop_, UV_RUN_NOWAIT);
+  before_poll();
+}
+
 void UvLoop::stop() { uv_stop(&loop_); }
 
 void UvLoop::before_poll() {

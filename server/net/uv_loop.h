@@ -28,6 +28,8 @@ class UvLoop final : public Loop {
 
   // Runs until stop().
   void run();
+  // One turn, without waiting, and what it made is sent. Not from inside a turn.
+  void run_once();
   void stop();
 
   void connect(const std::string& host, int port, Connected connected) override;

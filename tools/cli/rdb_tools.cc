@@ -145,8 +145,13 @@ Result<Conversion> parse_conversion(Arguments arguments) {
     conversion.version = static_cast<int>(*parse_int64(*text));
   }
   const std::string compression = given.value("--compression").value_or("yes");
-  if (compression != "yes" && compression != "no") return invalid("--compression is yes or no");
-  conversion.options.compress = compression == "yes";
+  if (compression == "lz4") {
+    conversion.options.compression = RdbCompression::kLz4;
+  } else if (compression == "no") {
+    conversion.options.compression = RdbCompression::kNone;
+  } else if (compression != "yes") {
+    return invalid("--compression is yes, no or lz4");
+  }
   return conversion;
 }
 

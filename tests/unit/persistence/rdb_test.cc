@@ -79,8 +79,9 @@ TEST(Snapshot, ComesBackAsItWas) {
   Keyspace keyspace(16);
   fill(keyspace);
   const SnapshotSource source{.keyspace = &keyspace, .libraries = {kLibrary}, .now_ms = kNow};
-  for (const bool compress : {true, false}) {
-    const std::string bytes = snapshot_of(source, {.compress = compress});
+  for (const auto compression :
+       {RdbCompression::kNone, RdbCompression::kLzf, RdbCompression::kLz4}) {
+    const std::string bytes = snapshot_of(source, {.compression = compression});
     Loaded loaded(bytes);
     ASSERT_TRUE(loaded.end.ok()) << loaded.end.error().to_string();
     EXPECT_EQ(loaded.end.value().offset, bytes.size());
@@ -94,15 +95,19 @@ TEST(Snapshot, ComesBackAsItWas) {
 TEST(Snapshot, IsReadFromASourceOfUnknownLength) {
   Keyspace keyspace(16);
   fill(keyspace);
-  const std::string bytes = snapshot_of({.keyspace = &keyspace, .now_ms = kNow}) + "the stream";
-  Keyspace copy(16);
-  KeyspaceLoader loader(&copy, {.now_ms = kNow});
-  BlindSource source(bytes);
-  Result<RdbEnd> end = read_snapshot(&source, {}, &loader);
-  ASSERT_TRUE(end.ok()) << end.error().to_string();
-  EXPECT_EQ(contents_of(copy), contents_of(keyspace));
-  // What follows the snapshot has not been touched.
-  EXPECT_EQ(source.offset(), bytes.size() - 10);
+  for (const auto compression : {RdbCompression::kLzf, RdbCompression::kLz4}) {
+    const std::string bytes =
+        snapshot_of({.keyspace = &keyspace, .now_ms = kNow}, {.compression = compression}) +
+        "the stream";
+    Keyspace copy(16);
+    KeyspaceLoader loader(&copy, {.now_ms = kNow});
+    BlindSource source(bytes);
+    Result<RdbEnd> end = read_snapshot(&source, {}, &loader);
+    ASSERT_TRUE(end.ok()) << end.error().to_string();
+    EXPECT_EQ(contents_of(copy), contents_of(keyspace));
+    // What follows the snapshot has not been touched.
+    EXPECT_EQ(source.offset(), bytes.size() - 10);
+  }
 }
 
 TEST(Snapshot, CarriesThePlaceInTheReplicationHistory) {
