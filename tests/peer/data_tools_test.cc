@@ -89,6 +89,22 @@ TEST_P(RdbTool, ConvertedFilesHoldTheSameAndRedisTakesThem) {
   }
 }
 
+TEST_P(RdbTool, ALz4FileHoldsTheSame) {
+  const std::string lz4 = files_.file("lz4.rdb");
+  const std::string plain = files_.file("plain.rdb");
+  ASSERT_EQ(tool({"rdb", "convert", rdb_, lz4, "--compression", "lz4"}).code, 0);
+  EXPECT_THAT(read_whole(lz4), StartsWith("VCS"));
+  EXPECT_THAT(tool({"rdb", "check", lz4}).out,
+              HasSubstr(": sound: RDB version 11 in an LZ4 frame, 1 library"));
+  EXPECT_EQ(tool({"functions", "extract", lz4, files_.file("functions.rdb")}).code, 0);
+  ASSERT_EQ(tool({"rdb", "convert", lz4, plain, "--rdb-version", "10"}).code, 0);
+  EXPECT_EQ(digest_of(plain, kRedisServer), server_.run("DEBUG", "DIGEST"));
+  write_whole(lz4, flipped(read_whole(lz4), fs::file_size(lz4) / 2));
+  Output damaged = tool({"rdb", "check", lz4});
+  EXPECT_EQ(damaged.code, 1);
+  EXPECT_THAT(damaged.err, HasSubstr(" at offset "));
+}
+
 TEST_P(RdbTool, ConvertKeepsFunctionsOrKeysAlone) {
   const std::string functions = files_.file("functions.rdb");
   const std::string keys = files_.file("keys.rdb");
@@ -114,6 +130,27 @@ TEST_P(RdbTool, DamageIsReportedAndNothingIsMadeOfIt) {
   EXPECT_EQ(tool({"rdb", "convert", damaged, files_.file("new.rdb")}).code, 1);
   EXPECT_FALSE(fs::exists(files_.file("new.rdb")));
   EXPECT_EQ(tool({"rdb", "check", files_.file("missing.rdb")}).code, 1);
+}
+
+TEST(RdbToolVersions, FieldsThatExpireNeedVersion80) {
+  ServerProcess server;
+  const TempDir files;
+  server.run("HSET", "h", "f", "1", "g", "2");
+  server.run("HPEXPIREAT", "h", "99999999999999", "FIELDS", "1", "f");
+  server.run("SAVE");
+  Output kept = tool({"rdb", "convert", server.file("dump.rdb"), files.file("kept.rdb")});
+  EXPECT_EQ(kept.code, 0);
+  EXPECT_THAT(kept.err, StartsWith("RDB version 80 written"));
+  Output lost = tool(
+      {"rdb", "convert", files.file("kept.rdb"), files.file("lost.rdb"), "--rdb-version", "10"});
+  EXPECT_EQ(lost.code, 0);
+  EXPECT_THAT(
+      lost.err,
+      HasSubstr("Warning: version 10 cannot hold when fields expire; those of 1 hash never will"));
+  ServerProcess redis({}, kRedisServer, /*start=*/false);
+  fs::copy(files.file("lost.rdb"), redis.file("dump.rdb"));
+  redis.start();
+  EXPECT_EQ(redis.text("HGET", "h", "f"), "1");
 }
 
 class AofTool : public ::testing::TestWithParam<std::string> {

@@ -6,6 +6,7 @@
 
 #include "persistence/aof_reader.h"
 #include "persistence/file_streams.h"
+#include "persistence/lz4_envelope.h"
 #include "persistence/rdb_file.h"
 #include "server/base/strings.h"
 
@@ -20,7 +21,8 @@ bool begins_as_snapshot(ReadableFile& file) {
   std::array<char, 6> head{};
   Result<size_t> count = file.read(0, head.data(), head.size());
   const std::string_view text(head.data(), count ? count.value() : 0);
-  return text.starts_with("REDIS") || text.starts_with("VALKEY");
+  return text.starts_with("REDIS") || text.starts_with("VALKEY") ||
+         text.starts_with(kEnvelopeMagic);
 }
 
 // The manifest in a directory; empty when there is none.

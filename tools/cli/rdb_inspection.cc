@@ -64,9 +64,14 @@ std::string libraries(const RdbSummary& summary) {
 
 }  // namespace
 
+std::string format_name(const RdbEnd& end) {
+  const bool lz4 = end.compression == RdbCompression::kLz4;
+  return "RDB version " + std::to_string(end.version) + (lz4 ? " in an LZ4 frame" : "");
+}
+
 std::string inspection_text(const RdbFileFacts& file, const RdbSummary& summary) {
-  std::string out = file.path + ": " + std::to_string(file.bytes) + " bytes, RDB version " +
-                    std::to_string(file.end.version) + "\n" + summary.counts() + "\n";
+  std::string out = file.path + ": " + std::to_string(file.bytes) + " bytes, " +
+                    format_name(file.end) + "\n" + summary.counts() + "\n";
   TextTable aux({"AUXILIARY FIELD", "VALUE"});
   for (const auto& [name, value] : summary.aux()) aux.add({printable(name), printable(value)});
   if (!summary.aux().empty()) out += "\n" + aux.format();
@@ -108,11 +113,16 @@ ReplyValue inspection_json(const RdbFileFacts& file, const RdbSummary& summary) 
              text("type"), text(type_name(key.type)), text("elements"), number(key.elements),
              text("bytes"), number(key.bytes)}));
   }
-  return map({text("file"), text(file.path), text("bytes"), number(file.bytes), text("version"),
-              number(static_cast<uint64_t>(file.end.version)), text("aux"), std::move(aux),
-              text("libraries"), std::move(libraries), text("databases"), std::move(databases),
-              text("keys"), number(summary.keys()), text("types"), std::move(types),
-              text("biggest"), std::move(biggest)});
+  return map({text("file"),      text(file.path),
+              text("bytes"),     number(file.bytes),
+              text("version"),   number(static_cast<uint64_t>(file.end.version)),
+              text("lz4"),       text(file.end.compression == RdbCompression::kLz4 ? "yes" : "no"),
+              text("aux"),       std::move(aux),
+              text("libraries"), std::move(libraries),
+              text("databases"), std::move(databases),
+              text("keys"),      number(summary.keys()),
+              text("types"),     std::move(types),
+              text("biggest"),   std::move(biggest)});
 }
 
 }  // namespace tandem::cli

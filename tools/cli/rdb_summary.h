@@ -82,6 +82,9 @@ struct RdbFileFacts {
   RdbEnd end;
 };
 
+// "RDB version 11", or that in an LZ4 frame.
+std::string format_name(const RdbEnd& end);
+
 // The report of `rdb inspect`, for people and as JSON.
 std::string inspection_text(const RdbFileFacts& file, const RdbSummary& summary);
 ReplyValue inspection_json(const RdbFileFacts& file, const RdbSummary& summary);

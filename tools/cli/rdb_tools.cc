@@ -82,7 +82,7 @@ int check(Arguments arguments) {
   Result<RdbFileFacts> facts = examine(*env, parsed.value().words()[0], &summary);
   if (!facts) return 1;
   const RdbFileFacts& file = facts.value();
-  std::printf("%s: sound: RDB version %d, %s\n", file.path.c_str(), file.end.version,
+  std::printf("%s: sound: %s, %s\n", file.path.c_str(), format_name(file.end).c_str(),
               summary.counts().c_str());
   if (file.end.offset < file.bytes) {
     std::printf("%s follow the snapshot\n",
