@@ -31,10 +31,6 @@ struct RunningFunction {
 // loop thread only.
 class FunctionEngine {
  public:
-  // How long a library's top-level code may run when a client loads it; 0 means no limit (loading
-  // from a file, a primary's stream).
-  static constexpr int64_t kLoadTimeLimitMs = 500;
-
   explicit FunctionEngine(Executor& executor);
   ~FunctionEngine();
   FunctionEngine(const FunctionEngine&) = delete;
@@ -48,7 +44,8 @@ class FunctionEngine {
       const std::function<void(std::string_view name, std::string_view source)>& visit) const;
 
   // Compiles and runs a library's code, which registers its functions, without adding it anywhere.
-  // Errors are what FUNCTION LOAD answers, without the leading "ERR ".
+  // Errors are what FUNCTION LOAD answers, without the leading "ERR ". The code may run for
+  // `time_limit_ms`; 0 means no limit (loading from a file, a primary's stream).
   Result<std::shared_ptr<const FunctionLibrary>> compile(std::string_view source,
                                                          int64_t time_limit_ms);
   // Compiles a library and adds it to `set`: how a file, a payload or a full sync is read aside.
@@ -57,8 +54,7 @@ class FunctionEngine {
   Result<std::string> load_into(FunctionSet& set, std::string_view source, bool replace,
                                 int64_t time_limit_ms = 0);
   // FUNCTION LOAD. Returns the library's name. On an error nothing has changed.
-  Result<std::string> load(std::string_view source, bool replace,
-                           int64_t time_limit_ms = kLoadTimeLimitMs);
+  Result<std::string> load(std::string_view source, bool replace, int64_t time_limit_ms = 0);
   // FUNCTION DELETE: false when there is no such library.
   bool remove(std::string_view library);
   void flush();

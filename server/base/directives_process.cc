@@ -264,6 +264,7 @@ const Directive kRows[] = {
     {"functions-preload", "",
      CustomField{set_functions_preload, get_functions_preload, functions_preload_lines},
      kImmutable},
+    {"function-load-timeout", "", IntegerField{&S::function_load_timeout, 0, INT32_MAX}},
     {"lua-enable-insecure-api", "lua-enable-deprecated-api", BoolField{&S::lua_enable_insecure_api},
      kImmutable | kHidden},
 };

@@ -181,6 +181,8 @@ struct Settings {
 
   // Functions and scripts.
   int64_t busy_reply_threshold = 5000;  // milliseconds
+  // Milliseconds that the code of a library may run when a client loads it; 0: no limit.
+  int64_t function_load_timeout = 5000;
   // Bytes that a function's call may add to what Lua holds; 0: no limit.
   int64_t function_memory_limit = int64_t{1} << 30;
   bool lua_enable_insecure_api = false;

@@ -27,7 +27,8 @@ void reply_failure(Call& call, const Error& error) { call.reply.error("ERR " + e
 // A library that a client brings must load in time; what the AOF or the primary sends has done so
 // before.
 int64_t load_limit_ms(const Call& call) {
-  return call.client.kind == ClientKind::kNormal ? FunctionEngine::kLoadTimeLimitMs : 0;
+  if (call.client.kind != ClientKind::kNormal) return 0;
+  return call.executor.config().settings().function_load_timeout;
 }
 
 // FUNCTION LOAD [REPLACE] code

@@ -1,3 +1,6 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
 #include <string>
 #include <utility>
 #include <vector>
@@ -6,6 +9,8 @@
 
 namespace tandem {
 namespace {
+
+using ::testing::EndsWith;
 
 using LoadTest = FunctionFixture;
 
@@ -159,12 +164,25 @@ TEST_F(LoadTest, RefusesWrongRegistrations) {
 }
 
 TEST_F(LoadTest, CodeThatDoesNotEndIsStopped) {
-  clock_.step_us = 10'000;
+  clock_.step_us = 600'000;
   const std::string timeout = "(error) ERR Error registering functions: ERR FUNCTION LOAD timeout";
   EXPECT_EQ(load("while true do end"), timeout);
   EXPECT_EQ(load("local function f() return f() end f()"), timeout);
   clock_.step_us = 0;
   EXPECT_EQ(load(kFunction), "lib");
+}
+
+TEST_F(LoadTest, TheTimeThatLoadingMayTakeIsConfigured) {
+  // Each look at the clock, one in 100,000 instructions, finds it a second later.
+  clock_.step_us = 1'000'000;
+  const std::string slow = "for i = 1, 600000 do end " + std::string(kFunction);
+  EXPECT_THAT(load(slow), EndsWith("FUNCTION LOAD timeout"));
+  configure("function-load-timeout", "60000");
+  EXPECT_EQ(load(slow), "lib");
+  configure("function-load-timeout", "1000");
+  EXPECT_THAT(load(slow), EndsWith("FUNCTION LOAD timeout"));
+  configure("function-load-timeout", "0");
+  EXPECT_EQ(load(slow), "lib");
 }
 
 TEST_F(LoadTest, ListsByPatternAndWithCode) {
