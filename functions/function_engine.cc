@@ -20,9 +20,15 @@ constexpr size_t kFirstKey = 3;
 }  // namespace
 
 FunctionEngine::FunctionEngine(Executor& executor)
-    : executor_(executor), host_(std::make_shared<LuaHost>(executor, ScriptWorld::kFunctions)) {}
+    : executor_(executor), host_(std::make_shared<LuaHost>(executor, ScriptWorld::kFunctions)) {
+  executor_.watch().log().find_function = [this](std::string_view name) {
+    const Function* function = functions_.find_function(name);
+    return function == nullptr ? FunctionOrigin{}
+                               : FunctionOrigin{function->name, function->library->name};
+  };
+}
 
-FunctionEngine::~FunctionEngine() = default;
+FunctionEngine::~FunctionEngine() { executor_.watch().log().find_function = nullptr; }
 
 void FunctionEngine::for_each_library(
     const std::function<void(std::string_view name, std::string_view source)>& visit) const {
@@ -75,7 +81,10 @@ bool FunctionEngine::remove(std::string_view library) { return functions_.remove
 
 void FunctionEngine::flush() { replace_all(FunctionSet()); }
 
-void FunctionEngine::replace_all(FunctionSet set) { functions_ = std::move(set); }
+void FunctionEngine::replace_all(FunctionSet set) {
+  set.inherit_stats(functions_);
+  functions_ = std::move(set);
+}
 
 Status FunctionEngine::merge(FunctionSet set, RestorePolicy policy) {
   if (policy == RestorePolicy::kFlush) {
@@ -99,10 +108,14 @@ void FunctionEngine::run(Call& call, const Function& function, size_t key_count,
                          ScriptDebugger* debugger) {
   // The commands it runs emit their own effects.
   call.emit_nothing();
+  FunctionStats& stats = *function.stats;
+  stats.last_call_ms = call.now_ms();
   const std::string refused = script_refusal(
       call, function.flags,
       read_only ? "ERR Can not execute a function with write flag using fcall_ro." : "");
   if (!refused.empty()) {
+    ++stats.calls.rejected;
+    stats.set_last_error(refused);
     call.reply.error(refused);
     return;
   }
@@ -111,9 +124,13 @@ void FunctionEngine::run(Call& call, const Function& function, size_t key_count,
   run.call = &call;
   run.flags = function.flags;
   run.debugger = debugger;
-  run.started_ticks = tick_count();
+  run.started_ticks = call.started_ticks();
   host_->run_function(run, call.args.subspan(kFirstKey, key_count),
                       call.args.subspan(kFirstKey + key_count), call.reply);
+  call.count_also(stats.calls);
+  if (run.error.empty()) return;
+  ++stats.calls.failed;
+  stats.set_last_error(run.error);
 }
 
 bool FunctionEngine::running() const { return host_->run() != nullptr; }
@@ -133,5 +150,11 @@ KillOutcome FunctionEngine::kill() {
 }
 
 size_t FunctionEngine::memory_bytes() const { return host_->memory_bytes(); }
+
+void FunctionEngine::reset_stats() {
+  for (const auto& [name, library] : functions_.libraries()) {
+    for (const auto& function : library->functions) *function->stats = FunctionStats{};
+  }
+}
 
 }  // namespace tandem

@@ -75,6 +75,8 @@ class FunctionEngine {
   KillOutcome kill();
   // What Lua has allocated.
   size_t memory_bytes() const;
+  // CONFIG RESETSTAT: the functions' counters start again.
+  void reset_stats();
 
  private:
   Executor& executor_;

@@ -6,8 +6,7 @@
 #include <utility>
 
 #include "functions/lua_host.h"
-#include "server/base/hash.h"
-#include "server/base/strings.h"
+#include "functions/name_hash.h"
 
 namespace tandem {
 
@@ -20,21 +19,6 @@ constexpr std::array<FunctionFlagName, 5> kFlagNames = {{
     {kNoCluster, "no-cluster"},
     {kAllowCrossSlotKeys, "allow-cross-slot-keys"},
 }};
-
-struct NameHash {
-  using is_transparent = void;
-  size_t operator()(std::string_view name) const {
-    std::array<char, 64> lower;
-    if (name.size() > lower.size()) return hash_bytes(to_lower(name));
-    std::transform(name.begin(), name.end(), lower.begin(), to_lower_ascii);
-    return hash_bytes({lower.data(), name.size()});
-  }
-};
-
-struct NameEqual {
-  using is_transparent = void;
-  bool operator()(std::string_view a, std::string_view b) const { return equals_ignore_case(a, b); }
-};
 
 }  // namespace
 
@@ -53,6 +37,14 @@ FunctionLibrary::FunctionLibrary(std::shared_ptr<LuaHost> host_in)
 FunctionLibrary::~FunctionLibrary() {
   for (const auto& function : functions) host->release(function->callback);
   host->release(memory);
+}
+
+size_t FunctionLibrary::memory_bytes() const {
+  size_t bytes = sizeof(FunctionLibrary) + name.capacity() + source.capacity();
+  for (const auto& function : functions) {
+    bytes += sizeof(Function) + function->name.capacity() + function->description.capacity();
+  }
+  return bytes;
 }
 
 struct FunctionSet::Index {
@@ -83,7 +75,15 @@ Status FunctionSet::add(std::shared_ptr<const FunctionLibrary> library, bool rep
       return make_error(ErrorKind::kInvalid, "Function " + function->name + " already exists");
     }
   }
-  if (old != nullptr) drop_functions_of(*old);
+  if (old != nullptr) {
+    for (const auto& function : library->functions) {
+      const Function* same = find_function(function->name);
+      if (same != nullptr) std::swap(*function->stats, *same->stats);
+    }
+    drop_functions_of(*old);
+    memory_bytes_ -= old->memory_bytes();
+  }
+  memory_bytes_ += library->memory_bytes();
   for (const auto& function : library->functions) {
     index_->functions.emplace(function->name, function.get());
   }
@@ -96,8 +96,20 @@ bool FunctionSet::remove(std::string_view library) {
   const auto found = libraries_.find(library);
   if (found == libraries_.end()) return false;
   drop_functions_of(*found->second);
+  memory_bytes_ -= found->second->memory_bytes();
   libraries_.erase(found);
   return true;
+}
+
+void FunctionSet::inherit_stats(FunctionSet& before) {
+  for (const auto& [name, library] : libraries_) {
+    for (const auto& function : library->functions) {
+      const Function* same = before.find_function(function->name);
+      // The set may have taken over the library itself.
+      if (same == nullptr || same == function.get() || same->library->name != name) continue;
+      std::swap(*function->stats, *same->stats);
+    }
+  }
 }
 
 void FunctionSet::drop_functions_of(const FunctionLibrary& library) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "server/base/result.h"
+#include "server/exec/command.h"
 
 namespace tandem {
 
@@ -36,6 +37,20 @@ bool is_function_name(std::string_view name);
 
 struct FunctionLibrary;
 
+// What is counted of one function's calls.
+struct FunctionStats {
+  // `rejected`: refused for the server's state or the function's flags.
+  CommandStats calls;
+  int64_t last_call_ms = 0;  // Unix time; 0: it was never called
+  // What the last call that failed or was rejected answered, cut where it is long.
+  std::string last_error;
+
+  bool used() const { return last_call_ms != 0; }
+  void set_last_error(std::string_view text) { last_error = text.substr(0, kMaxErrorBytes); }
+
+  static constexpr size_t kMaxErrorBytes = 128;
+};
+
 // A registered function. Lives as long as its library.
 struct Function {
   std::string name;
@@ -44,6 +59,7 @@ struct Function {
   uint32_t flags = 0;
   int callback = 0;  // reference to the Lua closure
   const FunctionLibrary* library = nullptr;
+  const std::unique_ptr<FunctionStats> stats = std::make_unique<FunctionStats>();
 
   bool is(FunctionFlag flag) const { return (flags & flag) != 0; }
 };
@@ -52,6 +68,8 @@ struct Function {
 struct FunctionLibrary {
   explicit FunctionLibrary(std::shared_ptr<LuaHost> host_in);
   ~FunctionLibrary();  // gives the closures and the memory back
+  // What it takes beside its Lua closures and its functions' counters.
+  size_t memory_bytes() const;
   FunctionLibrary(const FunctionLibrary&) = delete;
   FunctionLibrary& operator=(const FunctionLibrary&) = delete;
 
@@ -77,20 +95,26 @@ class FunctionSet {
   // In the order of their names.
   const Libraries& libraries() const { return libraries_; }
   size_t function_count() const;
+  // Of all libraries.
+  size_t memory_bytes() const { return memory_bytes_; }
   // Null when there is no such function.
   const Function* find_function(std::string_view name) const;
 
-  // Adds a library, in place of one of the same name if `replace`. Fails, changing nothing, when
-  // the name is taken or one of its functions exists in another library.
+  // Adds a library, in place of one of the same name if `replace`; functions that both have keep
+  // their counters. Fails, changing nothing, when the name is taken or one of its functions exists
+  // in another library.
   Status add(std::shared_ptr<const FunctionLibrary> library, bool replace);
   // False when there is no such library.
   bool remove(std::string_view library);
+  // Takes over the counters of the functions that `before` has in a library of the same name.
+  void inherit_stats(FunctionSet& before);
 
  private:
   struct Index;
   void drop_functions_of(const FunctionLibrary& library);
 
   Libraries libraries_;
+  size_t memory_bytes_ = 0;
   std::unique_ptr<Index> index_;
 };
 

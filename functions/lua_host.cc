@@ -25,9 +25,12 @@ const char kStoppedKey = 0;
 // Virtual machine instructions between two looks at the clock: well under a millisecond.
 constexpr int kHookInstructions = 100'000;
 
-// Fixed slots of the main stack, below everything else: the error handler, then the writer's field
-// names.
+// Fixed slots of the main stack, below everything else: the error handler; the table of globals and
+// the names of those that a script is given; then the writer's field names.
 constexpr int kHandlerSlot = 1;
+constexpr int kGlobalsSlot = 2;
+constexpr int kKeysSlot = 3;
+constexpr int kArgvSlot = 4;
 
 void push_texts(lua_State* lua, std::span<const std::string_view> texts) {
   lua_createtable(lua, static_cast<int>(texts.size()), 0);
@@ -75,6 +78,9 @@ LuaHost::LuaHost(Executor& executor, ScriptWorld world)
   open_sandbox(lua_, *this);
   lua_settop(lua_, 0);
   lua_pushcfunction(lua_, describe_error);
+  push_call_globals(lua_);
+  lua_pushliteral(lua_, "KEYS");
+  lua_pushliteral(lua_, "ARGV");
   results_ = std::make_unique<LuaResultWriter>(lua_);
   base_top_ = lua_gettop(lua_);
   observe_lines(nullptr);
@@ -207,10 +213,12 @@ void LuaHost::reply_without_room(const Function& function, Reply& reply) {
 int LuaHost::push_call(const ScriptRun& run, std::span<const std::string_view> keys,
                        std::span<const std::string_view> args) {
   if (world_ == ScriptWorld::kScripts) {
+    lua_pushvalue(lua_, kKeysSlot);
     push_texts(lua_, keys);
-    set_script_global(lua_, "KEYS");
+    lua_rawset(lua_, kGlobalsSlot);
+    lua_pushvalue(lua_, kArgvSlot);
     push_texts(lua_, args);
-    set_script_global(lua_, "ARGV");
+    lua_rawset(lua_, kGlobalsSlot);
     lua_rawgeti(lua_, LUA_REGISTRYINDEX, run.function->callback);
     return 0;
   }
@@ -248,9 +256,9 @@ void LuaHost::run_function(ScriptRun& run, std::span<const std::string_view> key
   script_client_->db = run.call->client.db;
   const int passed = push_call(run, keys, args);
   if (call_within_limit(passed, 1) == 0) {
-    results_->write(reply, protocol_, memory_limit());
+    results_->write(reply, protocol_, memory_limit(), &run.error);
   } else {
-    reply_with_error(*run.function, reply);
+    reply_with_error(run, reply);
   }
 }
 
@@ -275,7 +283,8 @@ void LuaHost::release(LuaMemoryOwner* owner) {
 }
 
 // The error that ended the function is on top of the stack.
-void LuaHost::reply_with_error(const Function& function, Reply& reply) {
+void LuaHost::reply_with_error(ScriptRun& run, Reply& reply) {
+  const Function& function = *run.function;
   std::string text;
   std::string position;
   bool counted = false;
@@ -302,6 +311,7 @@ void LuaHost::reply_with_error(const Function& function, Reply& reply) {
   if (!position.empty()) text += " script: " + function.name + ", on " + position + ".";
   if (counted) forget_error(executor_.stats(), text);
   reply.error(text);
+  run.error = std::move(text);
 }
 
 void LuaHost::observe_lines(LineObserver* observer) {

@@ -154,7 +154,7 @@ class LuaHost {
   void reply_without_room(const Function& function, Reply& reply);
   int push_call(const ScriptRun& run, std::span<const std::string_view> keys,
                 std::span<const std::string_view> args);
-  void reply_with_error(const Function& function, Reply& reply);
+  void reply_with_error(ScriptRun& run, Reply& reply);
 
   Executor& executor_;
   const ScriptWorld world_;

@@ -5,6 +5,7 @@
 #include <limits>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "functions/map_order.h"
 
@@ -14,6 +15,11 @@ namespace {
 
 // Slots that writing one value takes beside the value itself.
 constexpr int kSlotsPerValue = 6;
+// So many of an array's elements are kept on the stack while they are counted, as long as the stack
+// is not higher than this.
+constexpr int kKeptElements = 128;
+constexpr int kShallowStack = 256;
+constexpr std::string_view kTooLarge = "ERR the reply is too large";
 // What a value counts for beside a string's bytes: what its place in a Lua table takes.
 constexpr size_t kBytesPerValue = 16;
 
@@ -47,14 +53,14 @@ LuaResultWriter::LuaResultWriter(lua_State* lua) : lua_(lua), first_slot_(lua_ge
   }
 }
 
-void LuaResultWriter::write(Reply& reply, int protocol, size_t max_bytes) {
+void LuaResultWriter::write(Reply& reply, int protocol, size_t max_bytes, std::string* error) {
   bytes_left_ = max_bytes;
+  error_ = error;
   write_value(reply, protocol);
 }
 
-bool LuaResultWriter::pay_for_value() {
-  size_t bytes = kBytesPerValue;
-  if (lua_type(lua_, -1) == LUA_TSTRING) bytes += lua_objlen(lua_, -1);
+bool LuaResultWriter::pay_for_value(size_t text_bytes) {
+  const size_t bytes = kBytesPerValue + text_bytes;
   if (bytes > bytes_left_) {
     bytes_left_ = 0;
     return false;
@@ -63,21 +69,32 @@ bool LuaResultWriter::pay_for_value() {
   return true;
 }
 
+void LuaResultWriter::write_text(Reply& reply, std::string_view text) {
+  if (pay_for_value(text.size())) {
+    reply.bulk(text);
+  } else {
+    reply.error(kTooLarge);
+  }
+}
+
 void LuaResultWriter::write_value(Reply& reply, int protocol) {
   if (lua_checkstack(lua_, kSlotsPerValue) == 0) {
     reply.error("ERR reached lua stack limit");
     lua_pop(lua_, 1);
     return;
   }
-  if (!pay_for_value()) {
-    reply.error("ERR the reply is too large");
+  const int type = lua_type(lua_, -1);
+  if (type == LUA_TSTRING) {
+    write_text(reply, text_at(lua_, -1));
     lua_pop(lua_, 1);
     return;
   }
-  switch (lua_type(lua_, -1)) {
-    case LUA_TSTRING:
-      reply.bulk(text_at(lua_, -1));
-      break;
+  if (!pay_for_value(0)) {
+    reply.error(kTooLarge);
+    lua_pop(lua_, 1);
+    return;
+  }
+  switch (type) {
     case LUA_TNUMBER:
       reply.integer(to_integer(lua_tonumber(lua_, -1)));
       break;
@@ -109,7 +126,9 @@ bool LuaResultWriter::push_field(Field field, int type) const {
 
 // The table stays on top of the stack.
 void LuaResultWriter::write_table(Reply& reply, int protocol) {
+  std::string* const error = std::exchange(error_, nullptr);
   if (push_field(kErr, LUA_TSTRING)) {
+    if (error != nullptr) *error = text_at(lua_, -1);
     reply.error(text_at(lua_, -1));
   } else if (push_field(kOk, LUA_TSTRING)) {
     reply.simple(one_line(text_at(lua_, -1)));
@@ -134,18 +153,34 @@ void LuaResultWriter::write_table(Reply& reply, int protocol) {
   lua_pop(lua_, 1);
 }
 
+// The reply's length comes before its elements: they are counted on their way to the stack, where
+// the first ones stay until they are written.
 void LuaResultWriter::write_array(Reply& reply, int protocol) {
+  const int table = lua_gettop(lua_);
+  // Arrays inside arrays must leave the stack to each other.
+  const bool shallow =
+      table < kShallowStack && lua_checkstack(lua_, kKeptElements + kSlotsPerValue) != 0;
+  const int keep = shallow ? kKeptElements : 0;
   int length = 0;
   while (true) {
-    lua_rawgeti(lua_, -1, length + 1);
-    const bool end = lua_isnil(lua_, -1);
-    lua_pop(lua_, 1);
-    if (end) break;
-    ++length;
+    lua_rawgeti(lua_, table, length + 1);
+    if (lua_isnil(lua_, -1)) break;
+    if (++length > keep) lua_pop(lua_, 1);
   }
+  lua_pop(lua_, 1);
   reply.array(static_cast<size_t>(length));
-  for (int i = 1; i <= length; ++i) {
-    lua_rawgeti(lua_, -1, i);
+  const int kept = std::min(length, keep);
+  for (int i = 1; i <= kept; ++i) {
+    if (lua_type(lua_, table + i) == LUA_TSTRING) {
+      write_text(reply, text_at(lua_, table + i));
+    } else {
+      lua_pushvalue(lua_, table + i);
+      write_value(reply, protocol);
+    }
+  }
+  lua_settop(lua_, table);
+  for (int i = kept + 1; i <= length; ++i) {
+    lua_rawgeti(lua_, table, i);
     write_value(reply, protocol);
   }
 }

@@ -2,6 +2,8 @@
 
 #include <cstddef>
 #include <lua.hpp>
+#include <string>
+#include <string_view>
 
 #include "server/resp/reply.h"
 
@@ -23,8 +25,8 @@ class LuaResultWriter {
 
   // Pops the value on top of the stack and writes it. Booleans follow `protocol`, the one the
   // script has chosen: with 2, true is 1 and false is null. The reply's values may take about
-  // `max_bytes`.
-  void write(Reply& reply, int protocol, size_t max_bytes);
+  // `max_bytes`. When the value is an error, `error` is set to its text.
+  void write(Reply& reply, int protocol, size_t max_bytes, std::string* error);
 
  private:
   enum Field { kErr, kOk, kDouble, kMap, kSet, kBigNumber, kVerbatim, kString, kFormat };
@@ -37,8 +39,9 @@ class LuaResultWriter {
   void write_other_fields(Reply& reply, int protocol);
   void write_set(Reply& reply, int protocol);
   bool write_verbatim(Reply& reply) const;
-  // Takes the value on top from what is left of max_bytes; false when there is not enough.
-  bool pay_for_value();
+  void write_text(Reply& reply, std::string_view text);
+  // Takes a value from what is left of max_bytes; false when there is not enough.
+  bool pay_for_value(size_t text_bytes);
   // Pushes the field's value of the table on top if it has that type.
   bool push_field(Field field, int type) const;
   size_t count_pairs() const;
@@ -46,6 +49,7 @@ class LuaResultWriter {
   lua_State* lua_;
   int first_slot_;
   size_t bytes_left_ = 0;
+  std::string* error_ = nullptr;  // for the text of an error, until the outermost table is met
 };
 
 }  // namespace tandem

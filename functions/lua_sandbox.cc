@@ -21,6 +21,10 @@ const char kGlobalsMetatable = 0;
 const char kCallGlobals = 0;
 const char kLoadGlobals = 0;
 
+// Room in the metatable of a protected view, which every global and API name is looked up through:
+// four times what it holds, so that "__index" is found at the first look.
+constexpr int kLockFields = 16;
+
 constexpr const char kReadonlyMessage[] = "Attempt to modify a readonly table";
 // The longest string a library function may make in one go.
 constexpr lua_Number kMaxStringBytes = 512.0 * 1024 * 1024;
@@ -332,7 +336,7 @@ void refuse_protected_table(lua_State* lua, int index) {
 void protect_table(lua_State* lua) {
   const int real = lua_gettop(lua);
   lua_newtable(lua);
-  lua_createtable(lua, 0, 4);
+  lua_createtable(lua, 0, kLockFields);
   lock_with(lua, real);
   lua_remove(lua, real);
 }
@@ -373,7 +377,7 @@ void open_sandbox(lua_State* lua, LuaHost& host) {
 
   // The view becomes the state's globals; what were its globals so far is the real table behind.
   lua_newtable(lua);
-  lua_createtable(lua, 0, 4);
+  lua_createtable(lua, 0, kLockFields);
   lua_pushvalue(lua, -1);
   set_registry(lua, kGlobalsMetatable);
   lua_pushvalue(lua, LUA_GLOBALSINDEX);
@@ -398,14 +402,7 @@ void show_globals(lua_State* lua, GlobalsView view) {
   lua_pop(lua, 1);
 }
 
-void set_script_global(lua_State* lua, const char* name) {
-  get_registry(lua, kCallGlobals);
-  lua_insert(lua, -2);
-  lua_pushstring(lua, name);
-  lua_insert(lua, -2);
-  lua_rawset(lua, -3);
-  lua_pop(lua, 1);
-}
+void push_call_globals(lua_State* lua) { get_registry(lua, kCallGlobals); }
 
 void push_error(lua_State* lua, const char* message) {
   ScriptDebugger* const debugger = LuaHost::of(lua).debugger();

@@ -18,8 +18,8 @@ void open_sandbox(lua_State* lua, LuaHost& host);
 // loads.
 enum class GlobalsView { kCall, kLoad };
 void show_globals(lua_State* lua, GlobalsView view);
-// Makes the value on top of the stack a global that code can read; pops it.
-void set_script_global(lua_State* lua, const char* name);
+// Pushes the table where code that was loaded finds its globals.
+void push_call_globals(lua_State* lua);
 
 // Replaces the table on top of the stack by a protected view of it.
 void protect_table(lua_State* lua);

@@ -70,7 +70,7 @@ void ScriptEngine::run(Call& call, const Script& script, size_t key_count, bool 
   run.call = &call;
   run.flags = script.function.flags | (read_only ? uint32_t{kNoWrites} : 0u);
   run.debugger = debugger;
-  run.started_ticks = tick_count();
+  run.started_ticks = call.started_ticks();
   host_->run_function(run, call.args.subspan(kFirstKey, key_count),
                       call.args.subspan(kFirstKey + key_count), call.reply);
 }

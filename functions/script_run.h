@@ -31,6 +31,7 @@ struct ScriptRun {
   bool wrote = false;      // ran a command that may write: cannot be killed any more
   bool busy = false;       // past busy-reply-threshold
   bool kill = false;
+  std::string error;                       // what it answered, if that was an error
   std::vector<std::string> shown_command;  // set with `busy`: the request's bytes may move then
 
   // FUNCTION KILL and SCRIPT KILL.

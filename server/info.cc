@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <system_error>
 
+#include "functions/function_stats.h"
 #include "server/base/config.h"
 #include "server/base/memory.h"
 #include "server/base/numbers.h"
@@ -195,12 +196,14 @@ void add_lua_memory(const InfoSources& from, InfoText* out) {
   out->human("used_memory_lua_human", from.script_lua_bytes);
   out->field("used_memory_scripts_eval", from.script_source_bytes);
   out->field("number_of_cached_scripts", from.scripts);
-  out->field("number_of_functions", from.functions);
-  out->field("number_of_libraries", from.libraries);
+  const FunctionSet* functions = from.function_set;
+  out->field("number_of_functions", functions == nullptr ? 0 : functions->function_count());
+  out->field("number_of_libraries", functions == nullptr ? 0 : functions->libraries().size());
   out->field("used_memory_vm_functions", from.function_lua_bytes);
   out->bytes("used_memory_vm_total", from.function_lua_bytes + from.script_lua_bytes);
-  out->field("used_memory_functions", 0);
-  out->bytes("used_memory_scripts", from.script_source_bytes);
+  const size_t function_bytes = functions == nullptr ? 0 : functions->memory_bytes();
+  out->field("used_memory_functions", function_bytes);
+  out->bytes("used_memory_scripts", from.script_source_bytes + function_bytes);
 }
 
 // Signed: sharing and swapping can make the wider figure the smaller one.
@@ -432,19 +435,11 @@ void add_keyspace(const InfoSources& from, InfoText* out) {
 
 void add_cluster(const InfoSources&, InfoText* out) { out->field("cluster_enabled", 0); }
 
-// "p50=1.003,p99=12.031" of a command, in microseconds.
 void add_percentiles(const Command& command, const std::vector<double>& percentiles,
                      InfoText* out) {
   if (command.stats.latencies != nullptr) {
-    std::string text;
-    for (const double percentile : percentiles) {
-      const double us =
-          static_cast<double>(command.stats.latencies->percentile_ns(percentile)) / 1000;
-      char value[32];
-      std::snprintf(value, sizeof value, "=%.3f", us);
-      text.append(text.empty() ? "p" : ",p").append(format_double(percentile)).append(value);
-    }
-    out->field("latency_percentiles_usec_" + command.name, text);
+    out->field("latency_percentiles_usec_" + command.name,
+               command.stats.latencies->describe(percentiles));
   }
   for (const auto& subcommand : command.subcommands) {
     add_percentiles(*subcommand, percentiles, out);
@@ -456,6 +451,17 @@ void add_latencystats(const InfoSources& from, InfoText* out) {
   if (!settings.latency_tracking) return;
   for (const auto& command : from.executor.commands().commands()) {
     add_percentiles(*command, settings.latency_tracking_info_percentiles, out);
+  }
+}
+
+void add_functionstats(const InfoSources& from, InfoText* out) {
+  if (from.function_set == nullptr) return;
+  for (const auto& [name, library] : from.function_set->libraries()) {
+    for (const auto& function : library->functions) {
+      if (!function->stats->used()) continue;
+      out->field("functionstat_" + function->name,
+                 function_stats_text(*function, settings_of(from)));
+    }
   }
 }
 
@@ -480,6 +486,7 @@ constexpr Section kSections[] = {
     {"commandstats", "Commandstats", false, add_commandstats},
     {"errorstats", "Errorstats", true, add_errorstats},
     {"latencystats", "Latencystats", false, add_latencystats},
+    {"functionstats", "Functionstats", false, add_functionstats},
     {"cluster", "Cluster", true, add_cluster},
     {"keyspace", "Keyspace", true, add_keyspace},
 };

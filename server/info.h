@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "functions/function_set.h"
 #include "persistence/persistence.h"
 #include "replication/info.h"
 #include "server/exec/executor.h"
@@ -23,9 +24,8 @@ struct InfoSources {
   TrafficRates::Rates rates;
   PersistenceInfo persistence;
   ReplicationInfo replication;
-  size_t libraries = 0;
-  size_t functions = 0;
-  size_t function_lua_bytes = 0;  // of the functions' Lua state
+  const FunctionSet* function_set = nullptr;  // null: there are none
+  size_t function_lua_bytes = 0;              // of the functions' Lua state
   size_t scripts = 0;
   size_t script_source_bytes = 0;
   size_t script_lua_bytes = 0;  // of EVAL's Lua state

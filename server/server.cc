@@ -253,8 +253,7 @@ std::string Server::info(std::span<const std::string_view> sections) {
                                 .rates = traffic_.rates(),
                                 .persistence = persistence_.info(),
                                 .replication = replication_.info(),
-                                .libraries = functions_.functions().libraries().size(),
-                                .functions = functions_.functions().function_count(),
+                                .function_set = &functions_.functions(),
                                 .function_lua_bytes = functions_.memory_bytes(),
                                 .scripts = scripts_.cache().size(),
                                 .script_source_bytes = scripts_.cache().source_bytes(),
@@ -284,6 +283,7 @@ void Server::reset_stats() {
   executor_.eviction().reset_stats();
   keyspace_.stats() = KeyspaceStats{};
   executor_.commands().reset_stats();
+  functions_.reset_stats();
   persistence_.reset_stats();
   replication_.reset_stats();
   traffic_.reset();

@@ -2,10 +2,6 @@
 
 #include <ctime>
 
-#if defined(__x86_64__)
-#include <x86intrin.h>
-#endif
-
 namespace tandem {
 
 namespace {
@@ -30,17 +26,15 @@ Clock& system_clock() {
 }
 
 #if defined(__x86_64__)
-uint64_t tick_count() { return __rdtsc(); }
-
 uint64_t ticks_per_us() {
   // Measured once against the monotonic clock; a millisecond is enough for statistics.
   static const uint64_t rate = [] {
     const int64_t start_us = system_clock().monotonic_us();
-    const uint64_t start = __rdtsc();
+    const uint64_t start = tick_count();
     int64_t elapsed_us = 0;
     while ((elapsed_us = system_clock().monotonic_us() - start_us) < 1000) {
     }
-    return (__rdtsc() - start) / static_cast<uint64_t>(elapsed_us);
+    return (tick_count() - start) / static_cast<uint64_t>(elapsed_us);
   }();
   return rate > 0 ? rate : 1;
 }

@@ -116,7 +116,7 @@ constexpr Syntax kSyntaxes[] = {
      "host port:i USER=username? AUTH=password? policy:<!FLUSH|!APPEND|!REPLACE>?"},
     {"function|delete", "library-name"},
     {"function|flush", "async:<!ASYNC|!SYNC>?"},
-    {"function|list", "LIBRARYNAME=library-name-pattern? !WITHCODE?"},
+    {"function|list", "LIBRARYNAME=library-name-pattern? !WITHCODE? !WITHSTATS?"},
     {"function|load", "!REPLACE? function-code"},
     {"function|restore", "serialized-value policy:<!FLUSH|!APPEND|!REPLACE>?"},
     {"geoadd",

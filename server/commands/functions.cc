@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "functions/function_engine.h"
+#include "functions/function_stats.h"
 #include "functions/script_engine.h"
 #include "persistence/dump_payload.h"
 #include "server/base/numbers.h"
@@ -73,8 +74,15 @@ void flush_command(Call& call) {
   call.reply.ok();
 }
 
-void reply_function(Reply& reply, const Function& function) {
-  reply.map(3);
+struct ListOptions {
+  std::optional<std::string_view> pattern;
+  bool with_code = false;
+  bool with_stats = false;
+};
+
+void reply_function(Call& call, const Function& function, const ListOptions& options) {
+  Reply& reply = call.reply;
+  reply.map(options.with_stats ? 4 : 3);
   reply.bulk("name");
   reply.bulk(function.name);
   reply.bulk("description");
@@ -90,49 +98,61 @@ void reply_function(Reply& reply, const Function& function) {
   }
   reply.set(flags.size());
   for (std::string_view flag : flags) reply.simple(flag);
+  if (!options.with_stats) return;
+  reply.bulk("stats");
+  reply_function_stats(reply, *function.stats, call.executor.config().settings());
 }
 
-void reply_library(Reply& reply, const FunctionLibrary& library, bool with_code) {
-  reply.map(with_code ? 4 : 3);
+void reply_library(Call& call, const FunctionLibrary& library, const ListOptions& options) {
+  Reply& reply = call.reply;
+  reply.map(options.with_code ? 4 : 3);
   reply.bulk("library_name");
   reply.bulk(library.name);
   reply.bulk("engine");
   reply.bulk("LUA");
   reply.bulk("functions");
   reply.array(library.functions.size());
-  for (const auto& function : library.functions) reply_function(reply, *function);
-  if (!with_code) return;
+  for (const auto& function : library.functions) reply_function(call, *function, options);
+  if (!options.with_code) return;
   reply.bulk("library_code");
   reply.bulk(library.source);
 }
 
-// FUNCTION LIST [LIBRARYNAME pattern] [WITHCODE]
-void list_command(Call& call) {
-  std::optional<std::string_view> pattern;
-  bool with_code = false;
+// The options of FUNCTION LIST, each at most once; nothing after an error reply.
+std::optional<ListOptions> read_list_options(Call& call) {
+  ListOptions options;
   for (size_t i = 2; i < call.args.size(); ++i) {
     const std::string_view option = call.args[i];
-    if (!with_code && equals_ignore_case(option, "withcode")) {
-      with_code = true;
-    } else if (!pattern && equals_ignore_case(option, "libraryname")) {
+    if (!options.with_code && equals_ignore_case(option, "withcode")) {
+      options.with_code = true;
+    } else if (!options.with_stats && equals_ignore_case(option, "withstats")) {
+      options.with_stats = true;
+    } else if (!options.pattern && equals_ignore_case(option, "libraryname")) {
       if (i + 1 == call.args.size()) {
         call.reply.error("ERR library name argument was not given");
-        return;
+        return std::nullopt;
       }
-      pattern = call.args[++i];
+      options.pattern = call.args[++i];
     } else {
       call.reply.error("ERR Unknown argument " + std::string(option));
-      return;
+      return std::nullopt;
     }
   }
+  return options;
+}
+
+// FUNCTION LIST [LIBRARYNAME pattern] [WITHCODE] [WITHSTATS]
+void list_command(Call& call) {
+  const std::optional<ListOptions> options = read_list_options(call);
+  if (!options) return;
   std::vector<const FunctionLibrary*> listed;
   for (const auto& [name, library] : engine(call).functions().libraries()) {
-    if (!pattern || glob_match(*pattern, name, /*ignore_case=*/true)) {
+    if (!options->pattern || glob_match(*options->pattern, name, /*ignore_case=*/true)) {
       listed.push_back(library.get());
     }
   }
   call.reply.array(listed.size());
-  for (const FunctionLibrary* library : listed) reply_library(call.reply, *library, with_code);
+  for (const FunctionLibrary* library : listed) reply_library(call, *library, *options);
 }
 
 // While a script of EVAL runs, the commands about the running function answer BUSY.
@@ -228,12 +248,13 @@ void help_command(Call& call) {
               {"COPYFROM <HOST> <PORT> [USER <USER>] [AUTH <PASSWORD>] [FLUSH|APPEND|REPLACE]",
                "Create the libraries of another server, as RESTORE does those of a payload."},
               {"DELETE <LIBRARY NAME>", "Delete a library with all its functions."},
-              {"LIST [LIBRARYNAME PATTERN] [WITHCODE]",
+              {"LIST [LIBRARYNAME PATTERN] [WITHCODE] [WITHSTATS]",
                "Return the libraries, or those whose name matches the pattern:\n"
                "* Library name\n"
                "* The engine that runs it\n"
                "* Its functions with their descriptions and flags\n"
-               "* Its code (if WITHCODE is given)"},
+               "* Its code (if WITHCODE is given)\n"
+               "* What is counted of its functions' calls (if WITHSTATS is given)"},
               {"STATS",
                "Return the function that is running, or nil:\n"
                "* Function name\n"

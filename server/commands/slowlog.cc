@@ -34,13 +34,19 @@ std::optional<CommandLogKind> read_kind(Call& call, std::string_view text) {
   return std::nullopt;
 }
 
-void reply_entries(Call& call, CommandLogKind kind, size_t count) {
+// The option of an own making behind the others: six fields are what clients expect, so entries
+// name functions only for those who ask.
+bool asks_for_function(std::string_view option) {
+  return equals_ignore_case(option, "withfunction");
+}
+
+void reply_entries(Call& call, CommandLogKind kind, size_t count, bool with_function) {
   const auto& entries = log_of(call).entries(kind);
   count = std::min(count, entries.size());
   call.reply.array(count);
   for (size_t i = 0; i < count; ++i) {
     const CommandLog::Entry& entry = entries[i];
-    call.reply.array(6);
+    call.reply.array(with_function ? 8 : 6);
     call.reply.integer(static_cast<int64_t>(entry.id));
     call.reply.integer(entry.time_s);
     call.reply.integer(static_cast<int64_t>(entry.value));
@@ -48,6 +54,9 @@ void reply_entries(Call& call, CommandLogKind kind, size_t count) {
     for (const std::string& arg : entry.args) call.reply.bulk(arg);
     call.reply.bulk(entry.client_address);
     call.reply.bulk(entry.client_name);
+    if (!with_function) continue;
+    call.reply.bulk(entry.function.function);
+    call.reply.bulk(entry.function.library);
   }
 }
 
@@ -60,12 +69,16 @@ void reset(Call& call, CommandLogKind kind) {
   call.reply.ok();
 }
 
+// SLOWLOG GET [count] [WITHFUNCTION]
 void slowlog_get(Call& call) {
-  if (call.args.size() > 3) return reply_unknown_subcommand(call);
   constexpr size_t kDefaultCount = 10;
+  Args options = call.args.subspan(2);
+  const bool with_function = !options.empty() && asks_for_function(options.back());
+  if (with_function) options = options.first(options.size() - 1);
+  if (options.size() > 1) return reply_unknown_subcommand(call);
   std::optional<size_t> count = kDefaultCount;
-  if (call.args.size() == 3) count = read_count(call, call.args[2]);
-  if (count) reply_entries(call, CommandLogKind::kSlow, *count);
+  if (!options.empty()) count = read_count(call, options[0]);
+  if (count) reply_entries(call, CommandLogKind::kSlow, *count, with_function);
 }
 
 void slowlog_len(Call& call) { reply_length(call, CommandLogKind::kSlow); }
@@ -74,18 +87,23 @@ void slowlog_reset(Call& call) { reset(call, CommandLogKind::kSlow); }
 
 void slowlog_help(Call& call) {
   reply_help(
-      call, {{"GET [<count>]",
+      call, {{"GET [<count>] [WITHFUNCTION]",
               "Show the latest <count> slow commands, 10 unless given, all with -1. Each has an\n"
               "id, a timestamp, the microseconds it took, its arguments, the client's address and\n"
-              "the client's name."},
+              "the client's name; WITHFUNCTION adds the function that it called or was part of,\n"
+              "and the function's library."},
              {"LEN", "Return how many slow commands are remembered."},
              {"RESET", "Forget them."}});
 }
 
+// COMMANDLOG GET count type [WITHFUNCTION]
 void commandlog_get(Call& call) {
+  const bool with_function = call.args.size() == 5 && asks_for_function(call.args[4]);
+  if (call.args.size() > 4 && !with_function) return call.wrong_arg_count();
   const auto count = read_count(call, call.args[2]);
   if (!count) return;
-  if (const auto kind = read_kind(call, call.args[3])) reply_entries(call, *kind, *count);
+  const auto kind = read_kind(call, call.args[3]);
+  if (kind) reply_entries(call, *kind, *count, with_function);
 }
 
 void commandlog_len(Call& call) {
@@ -99,11 +117,12 @@ void commandlog_reset(Call& call) {
 void commandlog_help(Call& call) {
   reply_help(
       call,
-      {{"GET <count> <type>",
+      {{"GET <count> <type> [WITHFUNCTION]",
         "Show the latest <count> commands remembered for being <type>, all with -1. The type\n"
         "is slow, large-request or large-reply. Each has an id, a timestamp, the\n"
         "microseconds it took or the bytes of the request or the reply, its arguments, the\n"
-        "client's address and the client's name."},
+        "client's address and the client's name; WITHFUNCTION adds the function that it\n"
+        "called or was part of, and the function's library."},
        {"LEN <type>", "Return how many commands are remembered for being <type>."},
        {"RESET <type>", "Forget them."}});
 }
@@ -119,7 +138,7 @@ constexpr CommandRow kRows[] = {
      .complexity = "Depends on subcommand."},
     {.name = "commandlog|get",
      .handler = commandlog_get,
-     .arity = 4,
+     .arity = -4,
      .flags = "admin,loading,stale",
      .categories = "@admin,@dangerous,@slow",
      .tips = "request_policy:all_nodes;nondeterministic_output",

@@ -45,6 +45,11 @@ class Call {
   const Command& command;
 
   Database& db() { return keyspace.database(client.db); }
+  // When it began, on tick_count()'s clock.
+  uint64_t started_ticks() const { return started_ticks_; }
+  // Counts the run in `stats` too, as it is counted for the command: a function's call.
+  void count_also(CommandStats& stats) { also_counted_ = &stats; }
+  CommandStats* also_counted() const { return also_counted_; }
   // The time of the command: frozen for its whole run, a function's and a transaction's too.
   int64_t now_ms() const { return keyspace.now_ms(); }
 
@@ -102,6 +107,8 @@ class Call {
   // The last bit stands for all arguments from there on.
   static uint64_t hidden_bit(size_t index) { return uint64_t{1} << (index < 63 ? index : 63); }
 
+  const uint64_t started_ticks_ = tick_count();
+  CommandStats* also_counted_ = nullptr;
   uint64_t changes_ = 0;
   uint64_t hidden_ = 0;
   bool custom_effect_ = false;

@@ -50,17 +50,20 @@ void CallWatch::follow_settings() {
   large_reply_bytes_ = least(log_.threshold(CommandLogKind::kLargeReply));
 }
 
-void CallWatch::add_slow(const Client& client, const Command& command, Args args, uint64_t ticks) {
+void CallWatch::add_slow(const Client& client, const Command& command, Args args,
+                         std::string_view function, uint64_t ticks) {
   const uint64_t elapsed_us = ticks / ticks_per_us();
   latency_.add(command.is(kFast) ? "fast-command" : "command", static_cast<int64_t>(elapsed_us));
-  log_.add(CommandLogKind::kSlow, elapsed_us, client, command, args, clock_.wall_ms() / 1000);
+  log_.add(CommandLogKind::kSlow, elapsed_us, client, command, args, function,
+           clock_.wall_ms() / 1000);
 }
 
 void CallWatch::add_large(const Client& client, const Command& command, Args args,
                           size_t request_bytes, size_t reply_bytes) {
   const int64_t time_s = clock_.wall_ms() / 1000;
-  log_.add(CommandLogKind::kLargeRequest, request_bytes, client, command, args, time_s);
-  log_.add(CommandLogKind::kLargeReply, reply_bytes, client, command, args, time_s);
+  const std::string_view function = called_function(command, args);
+  log_.add(CommandLogKind::kLargeRequest, request_bytes, client, command, args, function, time_s);
+  log_.add(CommandLogKind::kLargeReply, reply_bytes, client, command, args, function, time_s);
 }
 
 size_t request_size(Args args) {

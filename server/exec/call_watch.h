@@ -28,8 +28,10 @@ class CallWatch {
     stats.latencies->record((std::min(ticks, ticks_per_second_) * ns_per_tick_) >> kFractionBits);
   }
   bool is_slow(uint64_t ticks) const { return ticks >= slow_ticks_; }
-  // For a slow one; `client` is whose request it was, or was part of.
-  void add_slow(const Client& client, const Command& command, Args args, uint64_t ticks);
+  // For a slow one; `client` is whose request it was, or was part of, and `function` names the
+  // function that it called or was part of.
+  void add_slow(const Client& client, const Command& command, Args args, std::string_view function,
+                uint64_t ticks);
 
   bool is_large(size_t request_bytes, size_t reply_bytes) const {
     return request_bytes >= large_request_bytes_ || reply_bytes >= large_reply_bytes_;

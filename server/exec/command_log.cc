@@ -50,13 +50,18 @@ Limits limits_of(const Settings& settings, CommandLogKind kind) {
 
 }  // namespace
 
+std::string_view called_function(const Command& command, Args args) {
+  const bool calls = command.name == "fcall" || command.name == "fcall_ro";
+  return calls && args.size() > 1 ? args[1] : std::string_view();
+}
+
 int64_t CommandLog::threshold(CommandLogKind kind) const {
   const Limits limits = limits_of(settings_, kind);
   return limits.max_length > 0 ? limits.threshold : -1;
 }
 
 void CommandLog::add(CommandLogKind kind, uint64_t value, const Client& client,
-                     const Command& command, Args args, int64_t time_s) {
+                     const Command& command, Args args, std::string_view function, int64_t time_s) {
   const int64_t least = threshold(kind);
   if (least < 0 || value < static_cast<uint64_t>(least) || command.is(kSkipCommandlog)) return;
   Log& log = logs_[static_cast<size_t>(kind)];
@@ -71,6 +76,7 @@ void CommandLog::add(CommandLogKind kind, uint64_t value, const Client& client,
   }
   if (client.link() != nullptr) entry.client_address = client.link()->peer_address();
   entry.client_name = client.name;
+  if (!function.empty() && find_function) entry.function = find_function(function);
   log.entries.push_front(std::move(entry));
   const auto max_length = static_cast<uint64_t>(limits_of(settings_, kind).max_length);
   while (log.entries.size() > max_length) log.entries.pop_back();

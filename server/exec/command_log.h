@@ -4,7 +4,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "server/base/settings.h"
@@ -17,6 +19,15 @@ class Client;
 // What a command was remarkable for.
 enum class CommandLogKind : uint8_t { kSlow, kLargeRequest, kLargeReply };
 inline constexpr size_t kCommandLogKinds = 3;
+
+// A function and the library that has it.
+struct FunctionOrigin {
+  std::string function;
+  std::string library;
+};
+
+// The name of the function that a request calls, as its client wrote it; empty when it calls none.
+std::string_view called_function(const Command& command, Args args);
 
 // The commands that lately took long, had a large request or made a large reply (COMMANDLOG,
 // SLOWLOG). Secrets are not kept.
@@ -33,15 +44,18 @@ class CommandLog {
     std::vector<std::string> args;
     std::string client_address;
     std::string client_name;
+    // The function that the command called or was part of; empty: none.
+    FunctionOrigin function;
   };
 
   explicit CommandLog(const Settings& settings) : settings_(settings) {}
 
   // From which value on the configuration wants commands to be kept; negative: none.
   int64_t threshold(CommandLogKind kind) const;
-  // Keeps the command when `value` reaches the threshold.
+  // Keeps the command when `value` reaches the threshold. `function` is the name of the function
+  // that it called or was part of.
   void add(CommandLogKind kind, uint64_t value, const Client& client, const Command& command,
-           Args args, int64_t time_s);
+           Args args, std::string_view function, int64_t time_s);
 
   // The newest first.
   const std::deque<Entry>& entries(CommandLogKind kind) const {
@@ -49,6 +63,10 @@ class CommandLog {
   }
   // Numbering goes on.
   void reset(CommandLogKind kind) { logs_[static_cast<size_t>(kind)].entries.clear(); }
+
+  // Where the function of that name comes from; empty names when there is none. Set by who has the
+  // functions.
+  std::function<FunctionOrigin(std::string_view name)> find_function;
 
  private:
   struct Log {

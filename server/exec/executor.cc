@@ -43,6 +43,13 @@ std::string unknown_subcommand(const Command& container, Args args) {
   return text.append(to_upper(container.name)).append(" HELP.");
 }
 
+// The name of the function that a command calls, or that has run it; empty: none.
+std::string_view function_of(const Call& call, const Call* outer) {
+  const std::string_view called = called_function(call.command, call.args);
+  if (!called.empty() || outer == nullptr) return called;
+  return called_function(outer->command, outer->args);
+}
+
 // The running command as it was received, for the crash report: runs in a signal handler, so it
 // only copies.
 size_t describe_running_call(const void* subject, char* out, size_t capacity) {
@@ -188,7 +195,6 @@ void Executor::call(Client& client, Command& command, Args args, Reply& reply) {
   const Call* outer = std::exchange(current_call_, &call);
   ++call_depth_;
   const uint64_t errors_before = stats_.total_error_replies;
-  const uint64_t started = tick_count();
   // A Lua error may pass through as an exception: the depth must not stay raised.
   struct Restore {
     Executor& executor;
@@ -212,7 +218,7 @@ void Executor::call(Client& client, Command& command, Args args, Reply& reply) {
   }
 
   last_tick_ = tick_count();
-  const uint64_t ticks = last_tick_ - started;
+  const uint64_t ticks = last_tick_ - call.started_ticks();
   command.stats.ticks += ticks;
   // A blocked command counts once it has been answered.
   if (!client.blocked()) {
@@ -220,8 +226,14 @@ void Executor::call(Client& client, Command& command, Args args, Reply& reply) {
     ++stats_.commands_processed;
     if (stats_.total_error_replies != errors_before) ++command.stats.failed;
     watch_.record(command.stats, ticks);
+    if (CommandStats* const also = call.also_counted()) {
+      also->ticks += ticks;
+      ++also->calls;
+      watch_.record(*also, ticks);
+    }
     if (watch_.is_slow(ticks) && !state_.loading) {
-      watch_.add_slow(serving_ != nullptr ? *serving_ : client, command, args, ticks);
+      watch_.add_slow(serving_ != nullptr ? *serving_ : client, command, args,
+                      function_of(call, outer), ticks);
     }
   }
   if (call.changes() == 0) return;

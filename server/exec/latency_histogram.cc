@@ -1,6 +1,9 @@
 #include "server/exec/latency_histogram.h"
 
 #include <cmath>
+#include <cstdio>
+
+#include "server/base/numbers.h"
 
 namespace tandem {
 
@@ -13,6 +16,17 @@ uint64_t LatencyHistogram::percentile_ns(double percent) const {
     if (counted >= wanted) return highest(i);
   }
   return 0;
+}
+
+std::string LatencyHistogram::describe(std::span<const double> percentiles) const {
+  std::string text;
+  for (const double percentile : percentiles) {
+    char value[32];
+    std::snprintf(value, sizeof value, "=%.3f",
+                  static_cast<double>(percentile_ns(percentile)) / 1000);
+    text.append(text.empty() ? "p" : ",p").append(format_double(percentile)).append(value);
+  }
+  return text;
 }
 
 }  // namespace tandem

@@ -5,6 +5,8 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <span>
+#include <string>
 
 namespace tandem {
 
@@ -24,6 +26,8 @@ class LatencyHistogram {
   // The shortest duration that at least `percent` of those recorded do not pass, as the largest
   // one of its counter. 0 when nothing was recorded.
   uint64_t percentile_ns(double percent) const;
+  // "p50=1.003,p99=12.031": these percentiles in microseconds, as INFO shows them.
+  std::string describe(std::span<const double> percentiles) const;
   // Calls visit(micros, count) for 1, 2, 4, … microseconds: `count` of those recorded took no
   // longer. Skipped where the count is that of the step before; ends with the last one recorded.
   template <typename Visit>

@@ -60,6 +60,20 @@ TEST(Observation, PercentilesOfCommands) {
   EXPECT_EQ(client.text("INFO", "latencystats"), "# Latencystats\r\n");
 }
 
+TEST(Observation, CountersOfFunctions) {
+  const ServerProcess server;
+  RespClient client = server.connect();
+  client.call("FUNCTION", "LOAD", example_library());
+  EXPECT_EQ(client.text("INFO", "functionstats"), "# Functionstats\r\n");
+  client.call("FCALL", "put", "1", "key", "value");
+  EXPECT_THAT(client.text("INFO", "functionstats"),
+              HasSubstr("\r\nfunctionstat_put:library=lib,calls=1,usec="));
+  EXPECT_THAT(client.text("INFO", "everything"), HasSubstr("functionstat_put:"));
+  EXPECT_THAT(client.text("INFO"), Not(HasSubstr("functionstat_put:")));
+  client.call("CONFIG", "RESETSTAT");
+  EXPECT_EQ(client.text("INFO", "functionstats"), "# Functionstats\r\n");
+}
+
 TEST(Observation, AForkIsASpike) {
   const ServerProcess server({"--latency-monitor-threshold", "1"});
   RespClient client = server.connect();

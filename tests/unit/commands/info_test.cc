@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "functions/function_engine.h"
 #include "tests/unit/commands/admin_fixture.h"
 
 namespace tandem {
@@ -40,7 +41,7 @@ TEST_F(InfoTest, ChoosesSections) {
                            "Errorstats", "Cluster",     "Keyspace"};
   EXPECT_EQ(titles(build({})), defaults);
   EXPECT_EQ(titles(build({"default"})), defaults);
-  EXPECT_EQ(titles(build({"Everything"})).size(), 13u);
+  EXPECT_EQ(titles(build({"Everything"})).size(), 14u);
   EXPECT_EQ(titles(build({"all"})), titles(build({"everything"})));
   EXPECT_EQ(titles(build({"KEYSPACE", "cpu", "nosuch"})), (Titles{"CPU", "Keyspace"}));
   EXPECT_EQ(build({"nosuch"}), "");
@@ -86,13 +87,19 @@ TEST_F(InfoTest, Clients) {
 }
 
 TEST_F(InfoTest, Memory) {
-  sources.functions = 3;
-  sources.libraries = 2;
+  FunctionEngine functions(executor);
+  const std::string source =
+      "#!lua name=l\nredis.register_function('f', function() end)"
+      "redis.register_function('g', function() end)";
+  ASSERT_TRUE(functions.load(source, false).ok());
+  sources.function_set = &functions.functions();
   sources.function_lua_bytes = 34 * 1024;
   config.mutable_settings().maxmemory = 1536 * 1024;
   const std::string text = build({"memory"});
-  EXPECT_EQ(field(text, "number_of_functions"), "3");
-  EXPECT_EQ(field(text, "number_of_libraries"), "2");
+  EXPECT_EQ(field(text, "number_of_functions"), "2");
+  EXPECT_EQ(field(text, "number_of_libraries"), "1");
+  EXPECT_GT(std::stoul(field(text, "used_memory_functions")), source.size());
+  EXPECT_EQ(field(text, "used_memory_scripts"), field(text, "used_memory_functions"));
   EXPECT_EQ(field(text, "used_memory_vm_total_human"), "34.00K");
   EXPECT_EQ(field(text, "maxmemory_human"), "1.50M");
   EXPECT_EQ(field(text, "maxmemory_policy"), "noeviction");

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <string_view>
+
+#include "server/base/hash.h"
+#include "server/base/strings.h"
+
+namespace tandem {
+
+// For tables by names whose case does not matter: functions, and the digits of a script's SHA-1.
+struct NameHash {
+  using is_transparent = void;
+  size_t operator()(std::string_view name) const {
+    // Setting this bit makes letters lower case; what else it makes equal, NameEqual tells apart.
+    constexpr char kCaseBit = 0x20;
+    std::array<char, 64> folded;
+    if (name.size() > folded.size()) return hash_bytes(to_lower(name));
+    std::transform(name.begin(), name.end(), folded.begin(),
+                   [](char c) { return static_cast<char>(c | kCaseBit); });
+    return hash_bytes({folded.data(), name.size()});
+  }
+};
+
+struct NameEqual {
+  using is_transparent = void;
+  bool operator()(std::string_view a, std::string_view b) const {
+    return a == b || equals_ignore_case(a, b);
+  }
+};
+
+}  // namespace tandem
