@@ -2,36 +2,31 @@
 
 #include <utility>
 
-#include "server/base/strings.h"
-
 namespace tandem {
 
-Script* ScriptCache::find(std::string_view sha1) {
-  const auto found = scripts_.find(to_lower(sha1));
-  return found == scripts_.end() ? nullptr : found->second.script.get();
+Script* ScriptCache::find(std::string_view sha1) const {
+  const auto found = scripts_.find(sha1);
+  return found == scripts_.end() ? nullptr : found->second.get();
 }
 
 void ScriptCache::touch(const Script& script) {
-  if (script.origin != ScriptOrigin::kEval) return;
-  const Slot& slot = scripts_.find(script.function.name)->second;
-  evals_.splice(evals_.end(), evals_, slot.place);
+  if (script.origin == ScriptOrigin::kEval) evals_.splice(evals_.end(), evals_, script.place);
 }
 
 void ScriptCache::pin(Script& script) {
   if (std::exchange(script.origin, ScriptOrigin::kLoad) == ScriptOrigin::kLoad) return;
-  evals_.erase(scripts_.find(script.function.name)->second.place);
+  evals_.erase(script.place);
 }
 
 std::unique_ptr<Script> ScriptCache::add(std::unique_ptr<Script> script) {
   Script* const added = script.get();
   source_bytes_ += added->source.size();
-  Slot& slot = scripts_[added->function.name];
-  slot.script = std::move(script);
+  scripts_[added->function.name] = std::move(script);
   if (added->origin != ScriptOrigin::kEval) return nullptr;
-  slot.place = evals_.insert(evals_.end(), added);
+  added->place = evals_.insert(evals_.end(), added);
   if (evals_.size() <= kMaxEvalScripts) return nullptr;
   const auto oldest = scripts_.find(evals_.front()->function.name);
-  std::unique_ptr<Script> dropped = std::move(oldest->second.script);
+  std::unique_ptr<Script> dropped = std::move(oldest->second);
   source_bytes_ -= dropped->source.size();
   evals_.pop_front();
   scripts_.erase(oldest);

@@ -9,6 +9,7 @@
 #include <unordered_map>
 
 #include "functions/function_set.h"
+#include "functions/name_hash.h"
 
 namespace tandem {
 
@@ -26,6 +27,7 @@ struct Script {
   // Without a shebang line there are no flags: each command is judged by itself, when it runs.
   bool has_shebang = false;
   ScriptOrigin origin = ScriptOrigin::kEval;
+  std::list<Script*>::iterator place = {};  // of one of kEval, among those that may be dropped
 };
 
 // The compiled scripts by the SHA-1 of their source.
@@ -34,7 +36,7 @@ class ScriptCache {
   static constexpr size_t kMaxEvalScripts = 500;
 
   // Null when there is none. `sha1` in any case.
-  Script* find(std::string_view sha1);
+  Script* find(std::string_view sha1) const;
   // The script is about to run: it is the last to be dropped now.
   void touch(const Script& script);
   // Keeps the script for good.
@@ -47,12 +49,7 @@ class ScriptCache {
   size_t source_bytes() const { return source_bytes_; }
 
  private:
-  struct Slot {
-    std::unique_ptr<Script> script;
-    std::list<Script*>::iterator place;  // in evals_, for a script that may be dropped
-  };
-
-  std::unordered_map<std::string, Slot> scripts_;
+  std::unordered_map<std::string, std::unique_ptr<Script>, NameHash, NameEqual> scripts_;
   std::list<Script*> evals_;  // those that may be dropped, the next one first
   size_t source_bytes_ = 0;
 };

@@ -86,6 +86,13 @@ Command* resolve(lua_State* lua, LuaHost& host, Args args) {
   return command->handler == nullptr && args.size() > 1 ? nullptr : command;
 }
 
+// Whether there is nothing for refusal() to find: nearly always.
+bool may_run(LuaHost& host, const ScriptRun& run, const Command& command, size_t arg_count) {
+  return host.executor().state().all_well() && command.accepts_arg_count(arg_count) &&
+         command.handler != nullptr && !command.is(kNoScript) &&
+         !((run.flags & kNoWrites) != 0 && command.is(kWrite | kMayReplicate));
+}
+
 // Why the running function may not run this command now; empty when it may. The text starts with
 // its code.
 std::string refusal(LuaHost& host, const ScriptRun& run, const Command& command, size_t arg_count) {
@@ -163,11 +170,13 @@ bool run_command(lua_State* lua, LuaHost& host) {
     push_error(lua, "ERR Unknown command called from script");
     return true;
   }
-  const std::string refused = refusal(host, *run, *command, args.size());
-  if (!refused.empty()) {
-    ++command->stats.rejected;
-    push_error(lua, refused.c_str());
-    return true;
+  if (!may_run(host, *run, *command, args.size())) {
+    const std::string refused = refusal(host, *run, *command, args.size());
+    if (!refused.empty()) {
+      ++command->stats.rejected;
+      push_error(lua, refused.c_str());
+      return true;
+    }
   }
   if (command->is(kWrite)) run->wrote = true;
   const LuaHost::LimitLifted lifted(host);
@@ -379,7 +388,8 @@ void set_common_fields(lua_State* lua, LuaHost& host) {
 }  // namespace
 
 void push_call_api(lua_State* lua, LuaHost& host) {
-  lua_newtable(lua);
+  // Sparse: `call` is looked up all the time.
+  lua_createtable(lua, 0, 64);
   set_common_fields(lua, host);
   set_function(lua, host, "call", api_call);
   set_function(lua, host, "pcall", api_pcall);

@@ -11,26 +11,36 @@
 
 namespace tandem {
 
-std::optional<uint64_t> parse_uint64(std::string_view text) {
+namespace {
+
+// Inline: the numbers among a command's arguments are read by it.
+inline std::optional<uint64_t> read_digits(std::string_view text) {
+  constexpr size_t kSafeDigits = 19;  // so many always fit
   if (text.empty() || text.size() > kMaxInt64Digits) return std::nullopt;
   if (text[0] == '0') return text.size() == 1 ? std::optional<uint64_t>(0) : std::nullopt;
   uint64_t value = 0;
-  for (char c : text) {
-    const unsigned digit = static_cast<unsigned char>(c) - '0';
+  for (size_t i = 0; i < text.size(); ++i) {
+    const unsigned digit = static_cast<unsigned char>(text[i]) - '0';
     if (digit > 9) return std::nullopt;
-    if (__builtin_mul_overflow(value, uint64_t{10}, &value) ||
-        __builtin_add_overflow(value, uint64_t{digit}, &value)) {
+    if (i < kSafeDigits) {
+      value = value * 10 + digit;
+    } else if (__builtin_mul_overflow(value, uint64_t{10}, &value) ||
+               __builtin_add_overflow(value, uint64_t{digit}, &value)) {
       return std::nullopt;
     }
   }
   return value;
 }
 
+}  // namespace
+
+std::optional<uint64_t> parse_uint64(std::string_view text) { return read_digits(text); }
+
 std::optional<int64_t> parse_int64(std::string_view text) {
   const bool negative = !text.empty() && text[0] == '-';
   if (negative) text.remove_prefix(1);
   if (negative && text == "0") return std::nullopt;
-  const auto magnitude = parse_uint64(text);
+  const std::optional<uint64_t> magnitude = read_digits(text);
   if (!magnitude) return std::nullopt;
   constexpr uint64_t kMax = std::numeric_limits<int64_t>::max();
   if (negative) {
