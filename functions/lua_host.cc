@@ -22,6 +22,12 @@ const char kHostKey = 0;
 // What a stopped script leaves where a coroutine's error would be.
 const char kStoppedKey = 0;
 
+// While little memory is in use, the collector lets it grow to so much, in percent of what it has
+// left, before it looks at all of it again: a long pause then costs little and saves most of the
+// looking at what stays, the code of many libraries.
+constexpr int kRoomyPause = 600;
+constexpr size_t kRoomyBytes = size_t{32} << 20;
+
 // Virtual machine instructions between two looks at the clock: well under a millisecond.
 constexpr int kHookInstructions = 100'000;
 
@@ -155,7 +161,9 @@ size_t LuaHost::memory_limit() const {
 int LuaHost::call_within_limit(int arguments, int results) {
   LuaMemoryOwner& owner = allocator_.current_owner();
   const size_t limit = memory_limit();
-  if (paced_ || allocator_.bytes_in_use() > limit / 4) pace_collector(limit);
+  if (paced_ || allocator_.bytes_in_use() > limit / 4 || roomy_ != has_spare_room(limit)) {
+    pace_collector(limit);
+  }
   owner.set_limit(limit);
   const int status = lua_pcall(lua_, arguments, results, kHandlerSlot);
   owner.set_limit(SIZE_MAX);
@@ -187,13 +195,21 @@ bool LuaHost::has_room(LuaMemoryOwner& owner) {
   return owner.bytes_kept <= most;
 }
 
+// Whether so little is in use that several times as much garbage neither costs much nor comes near
+// the limit.
+bool LuaHost::has_spare_room(size_t limit) const {
+  return allocator_.bytes_in_use() < std::min(kRoomyBytes, limit / 4 / (kRoomyPause / 100));
+}
+
 // Where much is kept, the collector would let as much garbage pile up before it begins, and pass
-// the limit: it begins earlier and works faster.
+// the limit: it begins earlier and works faster. Where little is, it begins later.
 void LuaHost::pace_collector(size_t limit) {
   constexpr int kDefaultPercent = 200;
   const auto load = static_cast<double>(allocator_.bytes_in_use()) / static_cast<double>(limit);
   paced_ = load > 0.25;
-  const int pause = paced_ ? std::max(105, 100 + static_cast<int>(25 / load)) : kDefaultPercent;
+  roomy_ = has_spare_room(limit);
+  int pause = roomy_ ? kRoomyPause : kDefaultPercent;
+  if (paced_) pause = std::max(105, 100 + static_cast<int>(25 / load));
   const int step =
       paced_ ? std::min(20'000, kDefaultPercent + static_cast<int>(1600 * load)) : kDefaultPercent;
   lua_gc(lua_, LUA_GCSETPAUSE, pause);
@@ -330,6 +346,7 @@ void LuaHost::hook(lua_State* lua, lua_Debug* where) {
 
 void LuaHost::on_hook(lua_State* lua, lua_Debug* where) {
   if (stopped()) stop(lua, where, stop_message_);
+  if (roomy_ && !has_spare_room(memory_limit())) pace_collector(memory_limit());
   if (ScriptDebugger* const session = debugger()) return session->on_time(*this, lua, where);
   if (load_ != nullptr) {
     if (load_->deadline_us != 0 && executor_.clock().monotonic_us() > load_->deadline_us) {

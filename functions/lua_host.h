@@ -150,6 +150,7 @@ class LuaHost {
   int call_within_limit(int arguments, int results);
   bool has_room(LuaMemoryOwner& owner);
   void collect(LuaMemoryOwner& owner);
+  bool has_spare_room(size_t limit) const;
   void pace_collector(size_t limit);
   void reply_without_room(const Function& function, Reply& reply);
   int push_call(const ScriptRun& run, std::span<const std::string_view> keys,
@@ -167,7 +168,8 @@ class LuaHost {
   CommandCache command_cache_;
   LuaReply reply_;
   std::unique_ptr<LuaResultWriter> results_;
-  int base_top_ = 0;  // the stack's height when nothing runs
+  int base_top_ = 0;    // the stack's height when nothing runs
+  bool roomy_ = false;  // the collector waits longer between its rounds
   std::vector<std::string_view> argument_views_;
   ScriptRun* run_ = nullptr;
   LibraryLoad* load_ = nullptr;

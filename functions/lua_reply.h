@@ -59,7 +59,14 @@ class LuaReply final : public Reply {
   void open(Kind kind, size_t elements);
   // The value on top of the stack is whole: puts it where it belongs.
   void value_done() {
-    if (!open_.empty()) store();
+    if (open_.empty()) return;
+    Open& into = open_.back();
+    if (into.kind == Kind::kArray && into.remaining > 1) {
+      --into.remaining;
+      lua_rawseti(lua_, -2, ++into.index);
+    } else {
+      store();
+    }
   }
   void store();
   void set_field(Open& map);

@@ -1,6 +1,7 @@
 #include "functions/lua_result.h"
 
 #include <algorithm>
+#include <bitset>
 #include <cstdint>
 #include <limits>
 #include <string>
@@ -161,17 +162,24 @@ void LuaResultWriter::write_array(Reply& reply, int protocol) {
   const bool shallow =
       table < kShallowStack && lua_checkstack(lua_, kKeptElements + kSlotsPerValue) != 0;
   const int keep = shallow ? kKeptElements : 0;
+  std::bitset<kKeptElements> texts;
   int length = 0;
   while (true) {
     lua_rawgeti(lua_, table, length + 1);
-    if (lua_isnil(lua_, -1)) break;
-    if (++length > keep) lua_pop(lua_, 1);
+    const int type = lua_type(lua_, -1);
+    if (type == LUA_TNIL) break;
+    if (length < keep) {
+      texts.set(static_cast<size_t>(length), type == LUA_TSTRING);
+    } else {
+      lua_pop(lua_, 1);
+    }
+    ++length;
   }
   lua_pop(lua_, 1);
   reply.array(static_cast<size_t>(length));
   const int kept = std::min(length, keep);
   for (int i = 1; i <= kept; ++i) {
-    if (lua_type(lua_, table + i) == LUA_TSTRING) {
+    if (texts[static_cast<size_t>(i - 1)]) {
       write_text(reply, text_at(lua_, table + i));
     } else {
       lua_pushvalue(lua_, table + i);
