@@ -215,6 +215,19 @@ TEST_F(PosixEnvTest, KilledChildIsReportedAsKilled) {
   EXPECT_EQ(end.code, SIGKILL);
 }
 
+TEST_F(PosixEnvTest, ChildKeepsTheSocketItAsksFor) {
+  int pair[2];
+  ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+  auto child = env_->fork_child_with_socket(
+      pair[0], [&] { return write(pair[0], "x", 1) == 1 && write(pair[1], "x", 1) == -1 ? 0 : 1; });
+  ASSERT_TRUE(child.ok());
+  EXPECT_TRUE(wait_for(child.value()).ok);
+  char byte = 0;
+  EXPECT_EQ(read(pair[1], &byte, 1), 1);
+  close(pair[0]);
+  close(pair[1]);
+}
+
 TEST_F(PosixEnvTest, ChildHasNoSocketsOfTheParent) {
   int pair[2];
   ASSERT_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
