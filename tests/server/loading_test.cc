@@ -13,9 +13,8 @@ namespace tandem {
 namespace {
 
 using ::testing::HasSubstr;
-using ::testing::StartsWith;
 
-constexpr int kKeys = 2000;
+constexpr int kKeys = 20'000;
 
 void add_keys(const ServerProcess& server) {
   EXPECT_EQ(server.text("EVAL",
@@ -25,24 +24,29 @@ void add_keys(const ServerProcess& server) {
             "OK");
 }
 
-// A server that takes a minute to load its dataset; waits until it answers.
+// A server that takes its time to load its dataset.
 class SlowlyLoading : public ::testing::TestWithParam<const char*> {
  protected:
-  SlowlyLoading() : server_({"--appendonly", GetParam(), "--rdbcompression", "no"}) {
+  SlowlyLoading()
+      : server_({"--appendonly", GetParam(), "--rdbcompression", "no", "--key-load-delay", "1000",
+                 "--loading-process-events-interval-bytes", "1024"}) {
     add_keys(server_);
-    if (GetParam() == std::string("no")) EXPECT_EQ(server_.run("SAVE"), "OK");
+    if (GetParam() == std::string("no")) {
+      EXPECT_EQ(server_.run("SAVE"), "OK");
+    }
     server_.terminate();
   }
 
+  // Returns as soon as it answers.
   void start_slowly() {
-    ServerProcess& server = server_;
-    try {
-      // PING is answered with LOADING, and that will do.
-      server.start(
-          {"--key-load-delay", "30000", "--loading-process-events-interval-bytes", "1024"});
-    } catch (const std::exception& error) {
-      FAIL() << error.what();
-    }
+    server_.launch();
+    ASSERT_TRUE(eventually([this] {
+      try {
+        return server_.text("PING").starts_with("LOADING");
+      } catch (const std::exception&) {
+        return false;  // the port is not open yet
+      }
+    }));
   }
   uint64_t number(const char* field) const { return std::stoull(server_.info(field)); }
 
@@ -77,12 +81,12 @@ TEST_P(SlowlyLoading, EndsOnShutdownAndLeavesItsFiles) {
   EXPECT_EQ(server_.info("loading_total_bytes"), "");
 }
 
-INSTANTIATE_TEST_SUITE_P(From, SlowlyLoading, ::testing::Values("no", "yes"), [](const auto& info) {
-  return info.param == std::string("yes") ? "Aof" : "Rdb";
+INSTANTIATE_TEST_SUITE_P(From, SlowlyLoading, ::testing::Values("no", "yes"), [](const auto& from) {
+  return from.param == std::string("yes") ? "Aof" : "Rdb";
 });
 
 TEST(Saving, TellsHowFarItIs) {
-  ServerProcess server({"--rdb-key-save-delay", "30000"});
+  ServerProcess server({"--rdb-key-save-delay", "1000"});
   add_keys(server);
   ASSERT_EQ(server.text("BGSAVE"), "Background saving started");
   ASSERT_TRUE(eventually([&] { return server.info("current_save_keys_processed") > "1"; }));

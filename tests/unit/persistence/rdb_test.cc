@@ -280,6 +280,7 @@ TEST(DumpPayload, CarriesAValue) {
       KeyspaceLoader loader(&copy, {});
       const RdbKey key{.name = entry->key(), .expires_at_ms = entry->expires_at_ms()};
       ASSERT_TRUE(loader.on_key(key, std::move(value).value()).ok());
+      ASSERT_TRUE(loader.on_end().ok());
       EXPECT_EQ(describe(*copy.database(0).peek(entry->key())), describe(*entry));
     });
   }
