@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <lua.hpp>
+#include <new>
 #include <utility>
 
 namespace tandem {
@@ -104,6 +105,35 @@ class LuaAllocator {
   size_t bytes_in_use_ = 0;
   LuaMemoryOwner own_;
   LuaMemoryOwner* current_ = &own_;
+};
+
+// Lets a standard container live in Lua's memory, counted and limited as Lua's own: past the limit
+// it throws std::bad_alloc.
+template <typename T>
+class LuaStdAllocator {
+ public:
+  using value_type = T;
+
+  explicit LuaStdAllocator(LuaAllocator& lua) : lua_(&lua) {}
+  template <typename U>
+  explicit LuaStdAllocator(const LuaStdAllocator<U>& other) : lua_(&other.lua()) {}
+
+  T* allocate(size_t count) {
+    if (count > SIZE_MAX / 2 / sizeof(T)) throw std::bad_alloc();
+    void* made = LuaAllocator::reallocate(lua_, nullptr, 0, count * sizeof(T));
+    if (made == nullptr) throw std::bad_alloc();
+    return static_cast<T*>(made);
+  }
+  void deallocate(T* block, size_t count) {
+    LuaAllocator::reallocate(lua_, block, count * sizeof(T), 0);
+  }
+  LuaAllocator& lua() const { return *lua_; }
+  friend bool operator==(const LuaStdAllocator& a, const LuaStdAllocator& b) {
+    return a.lua_ == b.lua_;
+  }
+
+ private:
+  LuaAllocator* lua_;
 };
 
 }  // namespace tandem

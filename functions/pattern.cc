@@ -2,6 +2,7 @@
 
 #include <cctype>
 #include <cstring>
+#include <new>
 
 #include "functions/lua_host.h"
 
@@ -60,7 +61,18 @@ bool Pattern::is_plain(std::string_view text) {
   return text.substr(0, text.find('\0')).find_first_of("^$*+?.([%-") == npos;
 }
 
-Pattern::Pattern(std::string_view text) {
+Pattern::Pattern(lua_State* lua, std::string_view text)
+    : items_(LuaStdAllocator<Item>(LuaAllocator::of(lua))),
+      sets_(LuaStdAllocator<std::bitset<256>>(LuaAllocator::of(lua))) {
+  try {
+    compile(text);
+  } catch (const std::bad_alloc&) {
+    // Only Lua can raise its own error of this kind: it fails to make a block that nobody could.
+    lua_newuserdata(lua, SIZE_MAX / 4);
+  }
+}
+
+void Pattern::compile(std::string_view text) {
   text = text.substr(0, text.find('\0'));
   items_.reserve(text.size() + 1);
   for (size_t at = 0; at < text.size() && error_ == nullptr;) {

@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "functions/lua_allocator.h"
+
 namespace tandem {
 
 // Lua's string patterns (Lua 5.1 reference manual, section 5.4.1), compiled, with a matcher that
@@ -17,8 +19,9 @@ namespace tandem {
 // part that no subject reaches goes unnoticed. Errors are Lua errors.
 class Pattern {
  public:
-  // `text` may be freed afterwards. As in Lua 5.1, it ends at its first zero byte.
-  explicit Pattern(std::string_view text);
+  // `text` may be freed afterwards. As in Lua 5.1, it ends at its first zero byte. The pattern
+  // lives in the state's memory; when there is not enough, Lua's error is raised.
+  Pattern(lua_State* lua, std::string_view text);
 
   // Whether a plain search finds the same.
   static bool is_plain(std::string_view text);
@@ -49,13 +52,14 @@ class Pattern {
     uint16_t index = 0;
   };
 
+  void compile(std::string_view text);
   size_t add_escaped(std::string_view text, size_t at);
   size_t add_set(std::string_view text, size_t at, Item* item);
   size_t add_single(std::string_view text, size_t at);
   void add_error(const char* message);
 
-  std::vector<Item> items_;
-  std::vector<std::bitset<256>> sets_;
+  std::vector<Item, LuaStdAllocator<Item>> items_;
+  std::vector<std::bitset<256>, LuaStdAllocator<std::bitset<256>>> sets_;
   const char* error_ = nullptr;  // of the kError item, which ends the pattern
 };
 

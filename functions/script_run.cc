@@ -24,6 +24,13 @@ std::string misconf_for_scripts(std::string_view misconf) {
 
 }  // namespace
 
+KillOutcome ScriptRun::request_kill() {
+  if (call->client.kind == ClientKind::kPrimary) return KillOutcome::kFromPrimary;
+  if (wrote) return KillOutcome::kUnkillable;
+  kill = true;
+  return KillOutcome::kKilled;
+}
+
 std::string script_refusal(const Call& call, uint32_t flags, std::string_view read_only_refusal) {
   if (call.client.kind == ClientKind::kPrimary) return {};
   const DispatchState& state = call.executor.state();

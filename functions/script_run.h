@@ -17,7 +17,7 @@ struct Function;
 inline constexpr char kFunctionChunk[] = "@user_function";
 inline constexpr char kScriptChunk[] = "@user_script";
 
-enum class KillOutcome : uint8_t { kKilled, kNotBusy, kUnkillable };
+enum class KillOutcome : uint8_t { kKilled, kNotBusy, kUnkillable, kFromPrimary };
 
 // What a function, or a script of EVAL, may do and has done while it runs.
 struct ScriptRun {
@@ -35,11 +35,7 @@ struct ScriptRun {
   std::vector<std::string> shown_command;  // set with `busy`: the request's bytes may move then
 
   // FUNCTION KILL and SCRIPT KILL.
-  KillOutcome request_kill() {
-    if (wrote) return KillOutcome::kUnkillable;
-    kill = true;
-    return KillOutcome::kKilled;
-  }
+  KillOutcome request_kill();
 };
 
 // Why the server's state does not let a function or script with these flags run for this call;

@@ -58,7 +58,7 @@ int search(lua_State* lua, bool find) {
     return find_plain(lua, subject, text, start);
   }
   const bool anchored = take_anchor(&text);
-  const Pattern pattern(text);
+  const Pattern pattern(lua, text);
   PatternMatch match(lua, pattern, subject);
   for (size_t at = start; at <= subject.size(); ++at) {
     const size_t end = match.match_at(at);
@@ -104,7 +104,7 @@ int string_gmatch(lua_State* lua) {
   const std::string_view text = text_argument(lua, 2);
   lua_pushvalue(lua, 1);
   // Once the pattern stands there, nothing may fail before the collector knows how to free it.
-  new (lua_newuserdata(lua, sizeof(Pattern))) Pattern(text);
+  new (lua_newuserdata(lua, sizeof(Pattern))) Pattern(lua, text);
   lua_pushvalue(lua, lua_upvalueindex(1));
   lua_setmetatable(lua, -2);
   lua_pushinteger(lua, 0);
@@ -173,7 +173,7 @@ int string_gsub(lua_State* lua) {
   const auto most = static_cast<size_t>(std::max<lua_Integer>(
       0, luaL_optinteger(lua, 4, static_cast<lua_Integer>(subject.size() + 1))));
   const bool anchored = take_anchor(&text);
-  const Pattern pattern(text);
+  const Pattern pattern(lua, text);
   PatternMatch match(lua, pattern, subject);
   luaL_Buffer out;
   luaL_buffinit(lua, &out);

@@ -20,6 +20,11 @@ inline void reply_kill_outcome(Reply& reply, KillOutcome outcome) {
           "can either wait the script termination or kill the server in a hard way using the "
           "SHUTDOWN NOSAVE command.");
       break;
+    case KillOutcome::kFromPrimary:
+      reply.error(
+          "UNKILLABLE The busy script was sent by a primary instance in the context of replication "
+          "and cannot be killed.");
+      break;
   }
 }
 

@@ -106,6 +106,15 @@ TEST_F(HostileMemoryTest, LoadingIsBounded) {
   EXPECT_EQ(run("FCALL", "modest", "0"), "\"kept\"");
 }
 
+TEST_F(HostileMemoryTest, CompiledPatternsCount) {
+  EXPECT_THAT(eval("return ('x'):find(('[a]'):rep(3e5))"), HasSubstr("not enough memory"));
+  EXPECT_THAT(eval("local t, p = {}, ('[a]b'):rep(1000) "
+                   "for i = 1, 1e6 do t[i] = ('x'):gmatch(p) end"),
+              HasSubstr("not enough memory"));
+  EXPECT_EQ(eval("return {('a,b'):find('[,]'), ('x'):rep(3):gsub('%l', '%0%0')}"),
+            "[(integer) 2, \"xxxxxx\", (integer) 3]");
+}
+
 TEST_F(HostileMemoryTest, ManyLibrariesAreNobodysDebt) {
   configure("function-memory-limit", "300kb");
   for (int i = 0; i < 2000; ++i) {

@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 
+#include "functions/lua_allocator.h"
 #include "functions/string_library.h"
 #include "tests/unit/functions/function_fixture.h"
 
@@ -20,13 +21,16 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
+// The memory goes last.
 struct CloseState {
+  std::shared_ptr<LuaAllocator> memory = std::make_shared<LuaAllocator>();
   void operator()(lua_State* lua) const { lua_close(lua); }
 };
 using State = std::unique_ptr<lua_State, CloseState>;
 
 State make_state(bool checked) {
-  State lua(luaL_newstate());
+  CloseState close;
+  State lua(lua_newstate(&LuaAllocator::reallocate, close.memory.get()), close);
   luaL_openlibs(lua.get());
   if (checked) {
     lua_getglobal(lua.get(), "string");
