@@ -138,7 +138,7 @@ TEST(Directory, OfAKilledServerIsFree) {
 
 TEST(Directory, IsTakenWhenAServerBeginsToSave) {
   ServerProcess first({"--save", "100 1"});
-  ServerProcess second;
+  ServerProcess second({"--enable-protected-configs", "yes"});
   EXPECT_THAT(second.run("CONFIG", "SET", "save", "100 1", "dir", first.dir()),
               HasSubstr("in use by another server"));
   EXPECT_EQ(second.run("CONFIG", "GET", "save"), "[\"save\", \"\"]");

@@ -4,6 +4,7 @@
 
 #include "functions/library_fault.h"
 #include "server/base/env.h"
+#include "server/base/settings.h"
 #include "tools/cli/library_source.h"
 
 namespace tandem::cli {
@@ -19,7 +20,9 @@ std::string Diagnostic::to_string(std::string_view severity) const {
 
 bool load_library(Server& server, const std::string& path, std::string_view source,
                   std::string* name, Diagnostic* fault) {
-  const Result<std::string> loaded = server.functions().load(source, false);
+  // As long as a server with its defaults would let it.
+  const Result<std::string> loaded =
+      server.functions().load(source, false, Settings().function_load_timeout);
   if (loaded.ok()) {
     *name = loaded.value();
     return true;
