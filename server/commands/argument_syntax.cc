@@ -82,7 +82,7 @@ constexpr Syntax kSyntaxes[] = {
     {"cluster|slot-stats",
      "filter:<SLOTSRANGE=slotsrange:(start-slot:i end-slot:i)|ORDERBY=orderby:(metric "
      "LIMIT=limit:i? order:<!ASC|!DESC>?)>"},
-    {"commandlog|get", "count:i type:<!SLOW|!LARGE-REQUEST|!LARGE-REPLY>"},
+    {"commandlog|get", "count:i type:<!SLOW|!LARGE-REQUEST|!LARGE-REPLY> !WITHFUNCTION?"},
     {"commandlog|len", "type:<!SLOW|!LARGE-REQUEST|!LARGE-REPLY>"},
     {"commandlog|reset", "type:<!SLOW|!LARGE-REQUEST|!LARGE-REPLY>"},
     {"command|docs", "command-name?*"},
@@ -299,7 +299,7 @@ constexpr Syntax kSyntaxes[] = {
     {"sinterstore", "destination:k0 key:k1*"},
     {"sismember", "key:k0 member"},
     {"slaveof", "args:<host-port:(host port:i !FORCE?)|no-one:(!NO !ONE)>"},
-    {"slowlog|get", "count:i?"},
+    {"slowlog|get", "count:i? !WITHFUNCTION?"},
     {"smembers", "key:k0"},
     {"smismember", "key:k0 member*"},
     {"smove", "source:k0 destination:k1 member"},

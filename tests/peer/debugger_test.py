@@ -252,8 +252,10 @@ class BesideRedis(unittest.TestCase):
             rest = connection.file.read()
             connection.close()
             other = server.connect()
-            said.append([stopped, end, rest, other.command("GET", "after")])
+            said.append([stopped, end, other.command("GET", "after")])
             other.close()
+        # Of the array around it redis-server sends what happens to stand in its memory, at times.
+        self.assertEqual(rest, b"*2\r\n:1\r\n")
         self.assertEqual(repr(worded_as_valkey(said[0])), repr(said[1]))
 
     def test_endless_loop(self):
