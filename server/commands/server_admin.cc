@@ -13,7 +13,7 @@ namespace tandem {
 namespace {
 
 void time_command(Call& call) {
-  const int64_t now_us = call.executor.clock().wall_us();
+  const int64_t now_us = call.executor.now_us();
   call.reply.array(2);
   call.reply.bulk(std::to_string(now_us / 1'000'000));
   call.reply.bulk(std::to_string(now_us % 1'000'000));

@@ -94,7 +94,8 @@ Executor::~Executor() {
 }
 
 void Executor::refresh_time() {
-  keyspace_.set_time(clock_.wall_ms());
+  now_us_ = clock_.wall_us();
+  keyspace_.set_time(now_us_ / 1000);
   batch_started_ticks_ = last_tick_ = tick_count();
 }
 

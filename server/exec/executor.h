@@ -175,6 +175,8 @@ class Executor final : public KeyspaceObserver, public ErrorListener {
   // Calls now, the frozen time refreshed only by the outermost.
   int call_depth() const { return call_depth_; }
   void refresh_time();
+  // The frozen time, in microseconds since the Unix epoch; Call::now_ms() is its milliseconds.
+  int64_t now_us() const { return now_us_; }
 
   // Tells subscribers of a keyspace event, when notify-keyspace-events asks for its class.
   void notify(int db, KeyspaceEvent event_class, std::string_view event, std::string_view key) {
@@ -258,6 +260,7 @@ class Executor final : public KeyspaceObserver, public ErrorListener {
   uint64_t last_tick_ = 0;  // when the last call ended
   std::vector<uint64_t> paused_clients_;
   uint64_t next_client_id_ = 1;
+  int64_t now_us_ = 0;
   uint64_t batch_started_ticks_ = 0;
   const uint64_t stale_clock_ticks_;
   uint64_t dirty_ = 0;
