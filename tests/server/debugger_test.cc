@@ -23,7 +23,8 @@ server.register_function('endless', function() while true do end end))lua";
 
 class DebugSession : public ::testing::Test {
  protected:
-  DebugSession() : server_({"--appendonly", "yes", "--appendfsync", "always"}), admin_(server_.connect()) {
+  DebugSession()
+      : server_({"--appendonly", "yes", "--appendfsync", "always"}), admin_(server_.connect()) {
     admin_.call("FUNCTION", "LOAD", kLibrary);
     admin_.call("RPUSH", "other", "x");
   }
