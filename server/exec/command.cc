@@ -198,8 +198,9 @@ std::unique_ptr<Command> parse_row(const CommandRow& row) {
   command->name = row.name;
   command->last_name = row.name.substr(row.name.rfind('|') + 1);
   command->arity = row.arity;
+  command->own_args = static_cast<size_t>(row.own_args);
   if (row.name.empty() || to_lower(row.name) != row.name) malformed(row, "name");
-  if (row.arity == 0) malformed(row, "arity");
+  if (row.arity == 0 || row.own_args < 0) malformed(row, "arity");
   if (!read_flags(row.flags, command.get())) malformed(row, "flags");
   command->flags |= row.extra_flags;
   if (!read_positions(row.keys, command.get())) malformed(row, "key positions");

@@ -59,7 +59,8 @@ enum CommandFlag : uint32_t {
 struct CommandRow {
   std::string_view name;
   Handler handler = nullptr;
-  int arity = 0;  // with the name; negative: at least
+  int arity = 0;     // with the name; negative: at least. What COMMAND INFO says
+  int own_args = 0;  // how many arguments more Tandem takes than Valkey's arity tells
   std::string_view flags;
   std::string_view keys = "0,0,0";
   std::string_view categories;
@@ -104,6 +105,7 @@ struct Command {
   std::string name;       // lower case; "function|load" for a subcommand
   std::string last_name;  // "load" for a subcommand, else the same
   int arity = 0;
+  size_t own_args = 0;
   uint32_t flags = 0;
   int first_key = 0, last_key = 0, key_step = 0;
   size_t likely_key = 0;  // where a request's first key most likely stands; 0: unknown
@@ -115,7 +117,8 @@ struct Command {
 
   bool is(uint32_t flag) const { return (flags & flag) != 0; }
   bool accepts_arg_count(size_t count) const {
-    return arity >= 0 ? count == static_cast<size_t>(arity) : count >= static_cast<size_t>(-arity);
+    return arity >= 0 ? count - static_cast<size_t>(arity) <= own_args
+                      : count >= static_cast<size_t>(-arity);
   }
   const Command* find_subcommand(std::string_view sub) const;
 };
