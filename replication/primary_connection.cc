@@ -383,11 +383,13 @@ void PrimaryConnection::on_closed(std::string_view reason) {
   if (state_ == State::kLoads) return;  // the snapshot has arrived all the same
   const bool was_up = link_up();
   retry("");
-  // What is missing may leave the primary's backlog soon.
-  if (was_up) connect();
+  // What is missing may leave the primary's backlog soon. One that never lets this server in is not
+  // asked all the time.
+  if (was_up || !std::exchange(tried_again_, true)) connect();
 }
 
 void PrimaryConnection::cron() {
+  tried_again_ = false;
   const bool silent =
       parts_.clock.monotonic_ms() - last_io_ms_ > parts_.config.settings().repl_timeout * 1000;
   switch (state_) {

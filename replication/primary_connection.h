@@ -118,6 +118,7 @@ class PrimaryConnection {
   int64_t down_since_ms_ = -1;
   bool acknowledge_wanted_ = false;
   bool empty_too_ = false;
+  bool tried_again_ = false;  // since the last cron()
   uint64_t bytes_in_ = 0;
 
   std::optional<PrimaryHandshake> handshake_;
