@@ -79,7 +79,7 @@ std::string info_text(const ReplicationInfo& info) {
   lines.add("repl_backlog_size", info.backlog_size);
   lines.add("repl_backlog_first_byte_offset", info.backlog_first_offset);
   lines.add("repl_backlog_histlen", info.backlog_length);
-  return text;
+  return text + info_text(info.digests);
 }
 
 }  // namespace tandem

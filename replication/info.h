@@ -6,6 +6,8 @@
 #include <string_view>
 #include <vector>
 
+#include "replication/digest_check.h"
+
 namespace tandem {
 
 // Counters of INFO stats; reset by CONFIG RESETSTAT.
@@ -62,6 +64,7 @@ struct ReplicationInfo {
   uint64_t backlog_first_offset = 0;
   uint64_t backlog_length = 0;
 
+  DigestInfo digests;
   ReplicationStats stats;
   uint64_t bytes_in = 0;   // of streams and snapshots received
   uint64_t bytes_out = 0;  // of streams and snapshots sent

@@ -34,6 +34,10 @@ Replication::Replication(World world)
       failover_({world.loop, world.executor, replicas_, history_,
                  [this](const std::string& host, int port) { follow(host, port); },
                  [this] { promote(); }}),
+      digest_walk_(&executor_.keyspace(), &clock_, &random_,
+                   [this] { return persistence_.hooks().library_sources(); }),
+      digest_check_(&executor_.keyspace(),
+                    [this] { return persistence_.hooks().library_sources(); }),
       primary_(std::make_unique<PrimaryConnection>(PrimaryConnection::Parts{
           world.config, world.env, world.loop, world.clock, world.executor, world.persistence,
           history_, [this](std::string_view bytes) { feed(bytes); },
@@ -311,6 +315,7 @@ void Replication::replaced(const std::string& id, uint64_t offset) {
   replicas_.close_all();
   history_.adopt(id, offset);
   ensure_backlog(false);
+  digest_check_.forget_findings();
 }
 
 ReplicationPosition Replication::position() const {
@@ -352,6 +357,7 @@ void Replication::primary_cron() {
   if (!replicas_.empty()) {
     const auto period = static_cast<uint64_t>(settings.repl_ping_replica_period);
     if (cron_runs_ % period == 0 && !failover_.active()) feed(encode_request({"PING"}));
+    send_digest();
     return;
   }
   if (history_.backlog() == nullptr || settings.repl_backlog_ttl == 0) return;
@@ -362,6 +368,14 @@ void Replication::primary_cron() {
   history_.drop_backlog();
   log_notice("Replication backlog freed after " + std::to_string(settings.repl_backlog_ttl) +
              " seconds without connected replicas.");
+}
+
+// Behind all effects so far and in front of those to come: nothing is half done here.
+void Replication::send_digest() {
+  const auto period = static_cast<uint64_t>(config_.settings().repl_digest_period);
+  if (period == 0 || cron_runs_ % period != 0 || failover_.active()) return;
+  if (executor_.effects().in_unit() || replicas_.count_acknowledged(0) == 0) return;
+  feed(encode_request({"PING", digest_walk_.next_slice()}));
 }
 
 void Replication::update_good_replicas() {
@@ -394,12 +408,19 @@ ReplicationInfo Replication::info() const {
     info.backlog_first_offset = backlog->first_offset();
     info.backlog_length = backlog->length();
   }
+  info.digests = digest_check_.info();
+  info.digests.slices_sent = digest_walk_.slices();
+  info.digests.rounds_sent = digest_walk_.rounds();
+  info.digests.sending = !info.is_replica && settings.repl_digest_period > 0;
   info.stats = stats_;
   info.bytes_in = primary_->bytes_in();
   info.bytes_out = replicas_.bytes_out();
   return info;
 }
 
-void Replication::reset_stats() { stats_ = {}; }
+void Replication::reset_stats() {
+  stats_ = {};
+  digest_check_.reset();
+}
 
 }  // namespace tandem

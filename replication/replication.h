@@ -9,6 +9,8 @@
 #include <unordered_map>
 
 #include "persistence/persistence.h"
+#include "replication/digest_check.h"
+#include "replication/digest_walk.h"
 #include "replication/failover.h"
 #include "replication/full_sync.h"
 #include "replication/handshake.h"
@@ -90,6 +92,9 @@ class Replication final : public EffectSink, public ClientObserver {
   std::optional<std::string> abort_failover();
   bool failing_over() const { return failover_.active(); }
 
+  // The argument of a PING in the primary's stream: a digest to be compared.
+  void check_digest(std::string_view text) { digest_check_.check(text); }
+
   ReplicationInfo info() const;
   // What waits to be sent to replicas; the backlog is not part of it.
   size_t output_bytes() const { return replicas_.output_bytes() + full_sync_.kept_bytes(); }
@@ -104,6 +109,7 @@ class Replication final : public EffectSink, public ClientObserver {
   void wire();
   void cron();
   void primary_cron();
+  void send_digest();
   void update_role();
   void ask_for_acknowledgements();
   WriteReach reach_of(const WriteGoal& goal) const;
@@ -131,6 +137,8 @@ class Replication final : public EffectSink, public ClientObserver {
   FullSync full_sync_;
   WaitingClients waiting_;
   Failover failover_;
+  DigestWalk digest_walk_;
+  DigestCheck digest_check_;
   std::unique_ptr<PrimaryConnection> primary_;
   std::unordered_map<uint64_t, ReplicaHandshake> handshakes_;  // by client id
   ReplicationStats stats_;

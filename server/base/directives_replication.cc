@@ -72,6 +72,7 @@ const Directive kRows[] = {
     {"repl-diskless-load", "", enum_field<&S::repl_diskless_load>(kDisklessLoad), kDenyLoading},
     {"repl-ping-replica-period", "repl-ping-slave-period",
      IntegerField{&S::repl_ping_replica_period, 1, kMaxInt}},
+    {"repl-digest-period", "", IntegerField{&S::repl_digest_period, 0, kMaxInt}},
     {"repl-timeout", "", IntegerField{&S::repl_timeout, 1, kMaxInt}},
     {"repl-disable-tcp-nodelay", "", BoolField{&S::repl_disable_tcp_nodelay}},
     {"repl-backlog-size", "", IntegerField{&S::repl_backlog_size, 1, kMax, IntegerUnit::kMemory}},

@@ -237,6 +237,7 @@ struct Settings {
   int64_t repl_diskless_sync_max_replicas = 0;
   DisklessLoad repl_diskless_load = DisklessLoad::kDisabled;
   int64_t repl_ping_replica_period = 10;  // seconds
+  int64_t repl_digest_period = 0;         // seconds; 0: replicas are not compared
   int64_t repl_timeout = 60;              // seconds
   bool repl_disable_tcp_nodelay = false;
   int64_t repl_backlog_size = int64_t{1} << 20;

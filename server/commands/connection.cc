@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "replication/replication.h"
 #include "server/base/config.h"
 #include "server/base/digest.h"
 #include "server/base/numbers.h"
@@ -9,6 +10,7 @@
 #include "server/base/version.h"
 #include "server/commands/client_names.h"
 #include "server/commands/families.h"
+#include "server/commands/services.h"
 #include "server/exec/call.h"
 #include "server/exec/executor.h"
 #include "server/exec/monitors.h"
@@ -24,6 +26,10 @@ const Settings& settings(Call& call) { return call.executor.config().settings();
 void ping_command(Call& call) {
   if (call.args.size() > 2) return call.wrong_arg_count();
   const std::string_view message = call.args.size() == 2 ? call.args[1] : std::string_view();
+  if (call.client.kind == ClientKind::kPrimary && !message.empty()) {
+    call.hide(1);
+    call.services.replication->check_digest(message);
+  }
   if (call.client.only_subscribes()) {
     // Shaped like a message: the client reads nothing else.
     call.reply.array(2);

@@ -175,11 +175,14 @@ Result<size_t> Connection::read_raw(char* out, size_t length) {
 
 Status Connection::wait_readable() {
   interrupted_ = false;
-  if (watch_ == nullptr) return {};
-  pollfd waited[2] = {{fd_, POLLIN, 0}, {watch_->fd(), POLLIN, 0}};
-  while (poll(waited, 2, -1) < 0) {
+  if (watch_ == nullptr && waiting_ms_ < 0) return {};
+  // poll() passes over negative descriptors.
+  pollfd waited[2] = {{fd_, POLLIN, 0}, {watch_ != nullptr ? watch_->fd() : -1, POLLIN, 0}};
+  int ready = 0;
+  while ((ready = poll(waited, 2, waiting_ms_)) < 0) {
     if (errno != EINTR) return system_error(errno);
   }
+  if (ready == 0) return make_error(ErrorKind::kTimeout, "No answer in time");
   if ((waited[1].revents & POLLIN) != 0 && watch_->take()) {
     interrupted_ = true;
     return make_error(ErrorKind::kIo, "Interrupted");

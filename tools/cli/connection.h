@@ -54,6 +54,8 @@ class Connection {
 
   // The watch must outlive its use; null ends it.
   void watch(InterruptWatch* watch) { watch_ = watch; }
+  // A read for which nothing comes for so long fails with kTimeout.
+  void limit_waiting(double seconds) { waiting_ms_ = static_cast<int>(seconds * 1000); }
   // Whether the last failed read failed because of the watch.
   bool interrupted() const { return interrupted_; }
 
@@ -75,6 +77,7 @@ class Connection {
   std::string raw_;  // taken from the reader, not yet read as raw bytes
   InterruptWatch* watch_ = nullptr;
   bool interrupted_ = false;
+  int waiting_ms_ = -1;
 };
 
 }  // namespace tandem::cli

@@ -9,6 +9,7 @@
 #include "tools/cli/functions.h"
 #include "tools/cli/ldb.h"
 #include "tools/cli/options.h"
+#include "tools/cli/pair_status.h"
 #include "tools/cli/rdb_fetch.h"
 #include "tools/cli/rdb_tools.h"
 #include "tools/cli/repl.h"
@@ -74,6 +75,7 @@ int run(Options options) {
   }
   if (!options.command.empty() && options.command[0] == "rdb") return run_rdb(options);
   if (!options.command.empty() && options.command[0] == "aof") return run_aof(options);
+  if (!options.command.empty() && options.command[0] == "pair") return run_pair(options);
   Session session(std::move(options));
   if (!session.options().snapshot_path.empty()) return fetch(session);
   const Options& settled = session.options();

@@ -257,6 +257,7 @@ std::string usage_text() {
 Usage: tandem-cli [OPTIONS] [command [argument ...]]
        tandem-cli [OPTIONS] functions SUBCOMMAND [argument ...]   ("functions help" lists them)
        tandem-cli rdb check|inspect|convert FILE ...    and    tandem-cli aof check PATH
+       tandem-cli [OPTIONS] pair status [SERVER] [--once] [--interval SECONDS] [--json]
 
 Where to connect
   -h <host>            Host name or address (default: 127.0.0.1)
