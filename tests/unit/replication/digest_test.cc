@@ -117,6 +117,7 @@ TEST_F(DigestTest, AFullSyncMakesGood) {
   on_replica({"SET", "key", "2"});
   await_slices(1);
   EXPECT_EQ(found().first_bad_key, "key");
+  primary_->replication.change_replication_id();
   on_replica({"REPLICAOF", "p", "6379", "FORCE"});
   ASSERT_TRUE(world_.run_until([this] { return on_replica({"GET", "key"}) == "1"; }));
   const uint64_t mismatched = found().slices_mismatched;

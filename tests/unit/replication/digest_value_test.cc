@@ -7,6 +7,7 @@
 #include <set>
 #include <string>
 
+#include "server/base/stable_hash.h"
 #include "server/store/hash_value.h"
 #include "server/store/keyspace.h"
 #include "server/store/list_value.h"
@@ -40,10 +41,12 @@ class DigestValueTest : public testing::Test {
   bool tells(const std::function<std::unique_ptr<Value>(bool changed)>& make, int salts) {
     set(make(false));
     std::vector<uint64_t> before;
-    for (int i = 0; i < salts; ++i) before.push_back(digest(static_cast<uint64_t>(i)));
+    for (int i = 0; i < salts; ++i)
+      before.push_back(digest(join_hashes(1, static_cast<uint64_t>(i))));
     set(make(true));
     for (int i = 0; i < salts; ++i) {
-      if (digest(static_cast<uint64_t>(i)) != before[static_cast<size_t>(i)]) return true;
+      if (digest(join_hashes(1, static_cast<uint64_t>(i))) != before[static_cast<size_t>(i)])
+        return true;
     }
     return false;
   }
