@@ -78,8 +78,6 @@ struct FullSync::Transfer {
   uint64_t offset = 0;  // of the stream, where the snapshot was taken
   std::string history_id;
   std::vector<Replica*> replicas;
-  // The stream since then, until the last of them has taken it.
-  std::string stream;
   bool child_ended = false;
   bool failed = false;
 
@@ -133,7 +131,7 @@ bool FullSync::join_running(Replica& replica) {
     log_notice("Waiting for end of BGSAVE for SYNC");
     transfer->replicas.push_back(&replica);
     replica.state = Replica::State::kWaitsForEnd;
-    announce(*transfer, replica);
+    begin(*transfer, replica);
     return true;
   }
   return false;
@@ -196,17 +194,21 @@ void FullSync::start(std::vector<Replica*> group) {
   }
   for (Replica* replica : transfer->replicas) {
     replica->state = transfer->diskless ? Replica::State::kReceives : Replica::State::kWaitsForEnd;
-    announce(*transfer, *replica);
+    begin(*transfer, *replica);
     if (transfer->diskless) {
-      parts_.replicas.send_snapshot(*replica, "$EOF:" + transfer->mark + "\r\n");
+      parts_.replicas.send(*replica, "$EOF:" + transfer->mark + "\r\n");
     }
   }
 }
 
-void FullSync::announce(const Transfer& transfer, Replica& replica) {
+// The replica learns where the snapshot stands, and the stream is kept for it from there on.
+void FullSync::begin(const Transfer& transfer, Replica& replica) {
+  if (!replica.handshake.rdb_only) {
+    parts_.replicas.begin_stream(replica, parts_.history.backlog(), transfer.offset + 1);
+  }
   if (!replica.announce_sync) return;
-  parts_.replicas.send_snapshot(replica, "+FULLRESYNC " + transfer.history_id + " " +
-                                             std::to_string(transfer.offset) + "\r\n");
+  parts_.replicas.send(replica, "+FULLRESYNC " + transfer.history_id + " " +
+                                    std::to_string(transfer.offset) + "\r\n");
 }
 
 Status FullSync::start_child(Transfer* transfer, const Replica& kind) {
@@ -300,7 +302,7 @@ void FullSync::relay(uint64_t transfer_id, std::string_view piece) {
     erase_finished();
     return;
   }
-  for (Replica* replica : transfer->replicas) parts_.replicas.send_snapshot(*replica, piece);
+  for (Replica* replica : transfer->replicas) parts_.replicas.send(*replica, piece);
   if (largest_output(*transfer) > kHighWater && !transfer->pipe_paused) {
     transfer->pipe_paused = true;
     parts_.loop.pause_pipe(transfer->pipe, true);
@@ -308,18 +310,12 @@ void FullSync::relay(uint64_t transfer_id, std::string_view piece) {
   }
 }
 
-size_t FullSync::kept_bytes() const {
-  size_t bytes = 0;
-  for (const auto& transfer : transfers_) bytes += transfer->stream.capacity();
-  return bytes;
-}
-
 size_t FullSync::largest_output(const Transfer& transfer) const {
   size_t largest = 0;
   for (const Replica* replica : transfer.replicas) {
     const Client& client = *replica->client;
     if (client.closing() || client.link() == nullptr) continue;
-    largest = std::max(largest, client.link()->output().size());
+    largest = std::max(largest, client.link()->output().own_size());
   }
   return largest;
 }
@@ -327,7 +323,7 @@ size_t FullSync::largest_output(const Transfer& transfer) const {
 void FullSync::finish_pipe(Transfer& transfer) {
   log_notice("Diskless rdb transfer, done reading from pipe");
   for (Replica* replica : std::vector<Replica*>(transfer.replicas)) {
-    parts_.replicas.send_snapshot(*replica, transfer.mark);
+    parts_.replicas.send(*replica, transfer.mark);
     sent(transfer, *replica);
   }
 }
@@ -352,7 +348,6 @@ void FullSync::sent(Transfer& transfer, Replica& replica) {
 void FullSync::go_online(Transfer& transfer, Replica& replica) {
   leave(transfer, replica);
   parts_.replicas.set_online(replica);
-  parts_.replicas.send(replica, transfer.stream);
 }
 
 void FullSync::acknowledged(Replica& replica) {
@@ -376,7 +371,7 @@ void FullSync::open_file(Transfer& transfer) {
   for (Replica* replica : transfer.replicas) {
     replica->state = Replica::State::kReceives;
     transfer.positions[replica] = 0;
-    parts_.replicas.send_snapshot(*replica, "$" + std::to_string(transfer.file->size()) + "\r\n");
+    parts_.replicas.send(*replica, "$" + std::to_string(transfer.file->size()) + "\r\n");
   }
   schedule_pump();
 }
@@ -396,14 +391,14 @@ bool FullSync::send_file_to(Transfer& transfer, Replica& replica, uint64_t* posi
   Client& client = *replica.client;
   if (client.closing() || client.link() == nullptr) return true;
   std::string piece(kFilePiece, '\0');
-  while (*position < transfer.file->size() && client.link()->output().size() < kLowWater) {
+  while (*position < transfer.file->size() && client.link()->output().own_size() < kLowWater) {
     const Result<size_t> count = transfer.file->read(*position, piece.data(), piece.size());
     if (!count.ok() || count.value() == 0) {
       fail(transfer,
            count.ok() ? "the snapshot file has become shorter" : count.error().to_string());
       return false;
     }
-    parts_.replicas.send_snapshot(replica, std::string_view(piece).substr(0, count.value()));
+    parts_.replicas.send(replica, std::string_view(piece).substr(0, count.value()));
     *position += count.value();
   }
   return true;
@@ -431,24 +426,11 @@ void FullSync::pump() {
   if (more) schedule_pump();
 }
 
-void FullSync::feed(std::string_view bytes) {
-  const OutputBufferLimit limit = parts_.executor.output_limit(ClientClass::kReplica);
-  for (const auto& transfer : transfers_) {
-    if (transfer->failed || transfer->replicas.empty()) continue;
-    transfer->stream.append(bytes);
-    if (limit.hard_bytes > 0 && transfer->stream.size() > limit.hard_bytes) {
-      parts_.executor.stats().client_output_limit_disconnections += transfer->replicas.size();
-      fail(*transfer, "the writes since it began passed client-output-buffer-limit");
-    }
-  }
-}
-
 void FullSync::fail(Transfer& transfer, std::string_view reason) {
   transfer.failed = true;
   log_warning("Full sync with " + std::to_string(transfer.replicas.size()) +
               " replica(s) failed: " + std::string(reason));
   transfer.positions.clear();
-  transfer.stream.clear();
   for (Replica* replica : transfer.replicas) replica->client->close_now();
 }
 

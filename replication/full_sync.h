@@ -29,7 +29,7 @@ struct TransferPipe {
 
 // Gives replicas that cannot go on where they were a snapshot. A child process writes it, into a
 // pipe from where it is relayed to all replicas that waited for it (diskless), or into a file.
-// Stream bytes that come meanwhile are kept once for all of them and follow.
+// The stream that comes meanwhile stays in the backlog for them and follows.
 class FullSync {
  public:
   struct Parts {
@@ -49,12 +49,8 @@ class FullSync {
 
   // The replica waits from now on. Others may join it before the snapshot starts.
   void request(Replica& replica);
-  // Stream bytes, for those that cannot take them yet.
-  void feed(std::string_view bytes);
   // A replica that loads has told that it is done: the stream follows.
   void acknowledged(Replica& replica);
-  // Stream bytes that are being kept.
-  size_t kept_bytes() const;
   // The connection has ended.
   void replica_gone(Replica& replica);
   // Once a second: what could not start yet.
@@ -70,7 +66,7 @@ class FullSync {
   void start_if_due();
   std::vector<Replica*> next_group();
   void start(std::vector<Replica*> group);
-  void announce(const Transfer& transfer, Replica& replica);
+  void begin(const Transfer& transfer, Replica& replica);
   Status start_child(Transfer* transfer, const Replica& kind);
   Status fork_into_pipe(Transfer* transfer, SnapshotSource source, SnapshotOptions options);
   Status fork_into_file(Transfer* transfer, SnapshotSource source, SnapshotOptions options);

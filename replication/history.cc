@@ -1,7 +1,5 @@
 #include "replication/history.h"
 
-#include <algorithm>
-#include <cassert>
 #include <utility>
 
 namespace tandem {
@@ -9,57 +7,8 @@ namespace tandem {
 namespace {
 
 constexpr size_t kIdLength = 40;
-constexpr size_t kSmallestBlock = 1024;
-constexpr size_t kLargestBlock = 64 * 1024;
-constexpr uint64_t kBlocksWanted = 16;
 
 }  // namespace
-
-Backlog::Backlog(uint64_t offset, uint64_t wanted_bytes)
-    : wanted_(wanted_bytes),
-      block_bytes_(std::clamp<size_t>(wanted_bytes / kBlocksWanted, kSmallestBlock, kLargestBlock)),
-      end_(offset + 1) {}
-
-void Backlog::append(std::string_view bytes) {
-  end_ += bytes.size();
-  length_ += bytes.size();
-  while (!bytes.empty()) {
-    if (blocks_.empty() || blocks_.back().size() >= block_bytes_) {
-      blocks_.emplace_back().reserve(block_bytes_);
-    }
-    const std::string_view piece = bytes.substr(0, block_bytes_ - blocks_.back().size());
-    blocks_.back().append(piece);
-    bytes.remove_prefix(piece.size());
-    trim();
-  }
-}
-
-void Backlog::resize(uint64_t wanted_bytes) {
-  wanted_ = wanted_bytes;
-  trim();
-}
-
-void Backlog::trim() {
-  // Bytes that are still being appended count as stored: what is kept then is too long by them, not
-  // too short.
-  while (blocks_.size() > 1 && length_ - blocks_.front().size() >= wanted_) {
-    length_ -= blocks_.front().size();
-    blocks_.pop_front();
-  }
-}
-
-void Backlog::copy_from(uint64_t offset, OutputBuffer* out) const {
-  assert(can_serve_from(offset));
-  uint64_t skip = offset - first_offset();
-  for (const std::string& block : blocks_) {
-    if (skip >= block.size()) {
-      skip -= block.size();
-      continue;
-    }
-    out->append(std::string_view(block).substr(static_cast<size_t>(skip)));
-    skip = 0;
-  }
-}
 
 ReplicationHistory::ReplicationHistory(Random* random) : random_(random) { change_id(); }
 

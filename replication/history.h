@@ -1,45 +1,14 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <optional>
 #include <string>
 #include <string_view>
 
-#include "server/base/output_buffer.h"
+#include "replication/backlog.h"
 #include "server/base/random.h"
 
 namespace tandem {
-
-// The last bytes of the replication stream, so that a replica whose link was cut can go on where
-// it was. Kept in blocks: memory follows what is stored, and at least the wanted size of history
-// stays once there has been so much.
-class Backlog {
- public:
-  // `offset` is the stream's offset before the first byte that will be appended.
-  Backlog(uint64_t offset, uint64_t wanted_bytes);
-
-  void append(std::string_view bytes);
-  // Changes the wanted size; history beyond it is dropped.
-  void resize(uint64_t wanted_bytes);
-
-  // Offsets count the stream's bytes from 1: the first byte held, and the one after the last.
-  uint64_t first_offset() const { return end_ - length_; }
-  uint64_t end_offset() const { return end_; }
-  uint64_t length() const { return length_; }
-  bool can_serve_from(uint64_t offset) const { return offset >= first_offset() && offset <= end_; }
-  // Appends everything from `offset` on, which can_serve_from().
-  void copy_from(uint64_t offset, OutputBuffer* out) const;
-
- private:
-  void trim();
-
-  uint64_t wanted_;
-  size_t block_bytes_;
-  uint64_t end_;
-  uint64_t length_ = 0;
-  std::deque<std::string> blocks_;
-};
 
 // Which history this server's data belongs to and how far it has come: a replication id, the offset
 // in its stream, the id that was followed before with the last offset that both share, and the

@@ -46,6 +46,9 @@ void add_replica_role(const ReplicationInfo& info, Lines* lines) {
   lines->add("master_sync_in_progress", info.sync_in_progress);
   lines->add("slave_read_repl_offset", info.read_offset);
   lines->add("slave_repl_offset", info.applied_offset);
+  // The stream stays with the primary while a snapshot is taken in.
+  lines->add("replicas_repl_buffer_size", 0);
+  lines->add("replicas_repl_buffer_peak", 0);
   if (info.sync_in_progress) add_sync_progress(info, lines);
   if (!info.link_up) lines->add("master_link_down_since_seconds", info.link_down_since_s);
   lines->add("slave_priority", info.priority);

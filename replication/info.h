@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -24,6 +25,12 @@ struct ReplicaInfo {
   std::string_view state;  // "wait_bgsave", "send_bulk" or "online"
   uint64_t offset = 0;     // acknowledged
   int64_t lag_s = 0;       // since the last acknowledgement
+};
+
+// Blocks of the stream, shared by all that have not read them.
+struct StreamMemory {
+  size_t blocks = 0;
+  size_t bytes = 0;
 };
 
 // What INFO replication and ROLE say. Times in seconds.
@@ -63,6 +70,10 @@ struct ReplicationInfo {
   int64_t backlog_size = 0;
   uint64_t backlog_first_offset = 0;
   uint64_t backlog_length = 0;
+  // What the stream's blocks take: up to the backlog's size, and beyond it for replicas that have
+  // not read them yet.
+  uint64_t backlog_memory = 0;
+  uint64_t replica_memory = 0;
 
   DigestInfo digests;
   ReplicationStats stats;

@@ -41,36 +41,55 @@ Replica* ReplicaSet::find(const Client& client) {
   return found == replicas_.end() ? nullptr : &found->second;
 }
 
-void ReplicaSet::feed(std::string_view bytes) {
+const Replica* ReplicaSet::find(const Client& client) const {
+  const auto found = replicas_.find(client.id);
+  return found == replicas_.end() ? nullptr : &found->second;
+}
+
+void ReplicaSet::remove(const Client& client) {
+  const auto found = replicas_.find(client.id);
+  if (found == replicas_.end()) return;
+  // The link, which shares it, lives a little longer than the client.
+  if (found->second.stream != nullptr) found->second.stream->end();
+  replicas_.erase(found);
+}
+
+void ReplicaSet::stream_grew(const Backlog& backlog) {
   for (auto& [id, replica] : replicas_) {
-    if (replica.state == Replica::State::kOnline) send(replica, bytes);
+    Link* link = replica.client->link();
+    if (replica.state == Replica::State::kOnline && link != nullptr) link->schedule_flush();
+  }
+  if (backlog.end_offset() < next_check_offset_) return;
+  next_check_offset_ = backlog.end_offset() + backlog.block_bytes();
+  check_limits();
+}
+
+void ReplicaSet::check_limits() {
+  for (auto& [id, replica] : replicas_) {
+    Client& client = *replica.client;
+    if (client.link() != nullptr && !client.closing()) executor_.check_output_limit(client);
   }
 }
 
 void ReplicaSet::send(Replica& replica, std::string_view bytes) {
-  send_snapshot(replica, bytes);
-  if (replica.client->link() != nullptr && !replica.client->closing()) {
-    executor_.check_output_limit(*replica.client);
-  }
-}
-
-void ReplicaSet::send_snapshot(Replica& replica, std::string_view bytes) {
   Client& client = *replica.client;
   if (client.closing() || client.link() == nullptr) return;
   client.link()->output().append(bytes);
-  appended(replica, bytes.size());
+  client.link()->schedule_flush();
+  count_sent(client, bytes.size());
 }
 
-void ReplicaSet::send_backlog(Replica& replica, const Backlog& backlog, uint64_t from) {
-  OutputBuffer& output = replica.client->link()->output();
-  const size_t before = output.size();
-  backlog.copy_from(from, &output);
-  appended(replica, output.size() - before);
+void ReplicaSet::begin_stream(Replica& replica, Backlog* backlog, uint64_t offset) {
+  Client* client = replica.client;
+  if (client->closing() || client->link() == nullptr) return;
+  replica.stream = std::make_shared<ReplicaStream>(
+      backlog, offset, [this, client](size_t length) { count_sent(*client, length); });
+  client->link()->output().set_source(replica.stream);
+  next_check_offset_ = 0;
 }
 
-void ReplicaSet::appended(Replica& replica, size_t length) {
-  replica.client->link()->schedule_flush();
-  replica.client->bytes_out += length;
+void ReplicaSet::count_sent(Client& client, size_t length) {
+  client.bytes_out += length;
   executor_.stats().bytes_out += length;
   bytes_out_ += length;
 }
@@ -78,6 +97,10 @@ void ReplicaSet::appended(Replica& replica, size_t length) {
 void ReplicaSet::set_online(Replica& replica) {
   replica.state = Replica::State::kOnline;
   heard_from(replica);
+  if (replica.stream != nullptr) {
+    replica.stream->open();
+    replica.client->link()->schedule_flush();
+  }
   log_notice("Synchronization with replica " + replica.name() + " succeeded");
 }
 
@@ -139,7 +162,7 @@ std::vector<ReplicaInfo> ReplicaSet::info() const {
 
 bool ReplicaSet::timed_out(Replica& replica) {
   const int64_t now_ms = clock_.monotonic_ms();
-  const size_t waiting = replica.client->link()->output().size();
+  const size_t waiting = replica.client->link()->output().own_size();
   // Line feeds, by which a loading replica says that it is alive, are no requests: only their
   // number is seen.
   if (replica.client->bytes_in != replica.input_seen) replica.heard_ms = now_ms;
@@ -172,9 +195,10 @@ void ReplicaSet::cron() {
     } else if (replica.state == Replica::State::kWaitsForStart ||
                replica.state == Replica::State::kWaitsForEnd) {
       // Keeps its own timeout from ending the connection before the snapshot begins.
-      send_snapshot(replica, "\n");
+      send(replica, "\n");
     }
   }
+  check_limits();
 }
 
 void ReplicaSet::close_all() {

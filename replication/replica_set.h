@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "replication/handshake.h"
 #include "replication/history.h"
 #include "replication/info.h"
+#include "replication/replica_stream.h"
 #include "server/base/clock.h"
 #include "server/base/config.h"
 #include "server/exec/executor.h"
@@ -30,6 +32,9 @@ struct Replica {
   ReplicaHandshake handshake;
   State state = State::kWaitsForStart;
   bool announce_sync = true;  // false: it asked with SYNC, which has no FULLRESYNC line
+  // Where it reads the replication stream. Null until it has a place there, and for one that wants
+  // a snapshot only. The link's output shares it.
+  std::shared_ptr<ReplicaStream> stream;
   uint64_t acknowledged = 0;
   uint64_t aof_acknowledged = 0;
   // When it was last heard, and when it last took something; monotonic.
@@ -53,7 +58,8 @@ class ReplicaSet {
   Replica& add(Client& client, const ReplicaHandshake& handshake);
   // Null for a client that is no replica.
   Replica* find(const Client& client);
-  void remove(const Client& client) { replicas_.erase(client.id); }
+  const Replica* find(const Client& client) const;
+  void remove(const Client& client);
   bool empty() const { return replicas_.empty(); }
   size_t size() const { return replicas_.size(); }
   template <typename Visit>
@@ -61,13 +67,12 @@ class ReplicaSet {
     for (auto& [id, replica] : replicas_) visit(replica);
   }
 
-  // The stream goes to everyone online.
-  void feed(std::string_view bytes);
-  // Appends to one replica's output, and closes it when too much is waiting there.
+  // The backlog has grown: sends that to everyone online, and closes those that are too far behind.
+  void stream_grew(const Backlog& backlog);
+  // Appends to a replica's output: answers, and the snapshot that the sender itself holds back.
   void send(Replica& replica, std::string_view bytes);
-  // The same for what the sender itself holds back: output limits are about the stream.
-  void send_snapshot(Replica& replica, std::string_view bytes);
-  void send_backlog(Replica& replica, const Backlog& backlog, uint64_t from);
+  // The replica is to get the stream from `offset` on, once it is online. Until then it is kept.
+  void begin_stream(Replica& replica, Backlog* backlog, uint64_t offset);
   void set_online(Replica& replica);
   void heard_from(Replica& replica);
 
@@ -76,7 +81,7 @@ class ReplicaSet {
   // Online replicas that were heard from within min-replicas-max-lag.
   int64_t count_good() const;
   std::vector<ReplicaInfo> info() const;
-  // What waits to be sent to them.
+  // What waits to be sent to them, without the stream.
   size_t output_bytes() const;
 
   // Once a second: keeps waiting replicas' links alive and closes those of silent ones.
@@ -86,13 +91,15 @@ class ReplicaSet {
   uint64_t bytes_out() const { return bytes_out_; }
 
  private:
-  void appended(Replica& replica, size_t length);
+  void count_sent(Client& client, size_t length);
+  void check_limits();
   bool timed_out(Replica& replica);
 
   Config& config_;
   Clock& clock_;
   Executor& executor_;
   uint64_t bytes_out_ = 0;
+  uint64_t next_check_offset_ = 0;        // of the stream, for limits
   std::map<uint64_t, Replica> replicas_;  // by client id: in the order they came
 };
 

@@ -147,8 +147,7 @@ void Replication::on_effects(std::string_view bytes) { feed(bytes); }
 
 void Replication::feed(std::string_view bytes) {
   history_.append(bytes);
-  replicas_.feed(bytes);
-  full_sync_.feed(bytes);
+  if (history_.backlog() != nullptr) replicas_.stream_grew(*history_.backlog());
 }
 
 void Replication::ensure_backlog(bool new_history) {
@@ -213,15 +212,14 @@ bool Replication::resume(Client& client, std::string_view id, int64_t offset) {
     return false;
   }
   Replica& replica = make_replica(client);
-  replicas_.send_snapshot(replica, replica.handshake.capa_psync2
-                                       ? "+CONTINUE " + history_.id() + "\r\n"
-                                       : std::string("+CONTINUE\r\n"));
-  const Backlog& backlog = *history_.backlog();
+  replicas_.send(replica, replica.handshake.capa_psync2 ? "+CONTINUE " + history_.id() + "\r\n"
+                                                        : std::string("+CONTINUE\r\n"));
+  Backlog& backlog = *history_.backlog();
   const auto from = static_cast<uint64_t>(offset);
   log_notice("Partial resynchronization request from " + replica.name() + " accepted. Sending " +
              std::to_string(backlog.end_offset() - from) +
              " bytes of backlog starting from offset " + std::to_string(offset) + ".");
-  replicas_.send_backlog(replica, backlog, from);
+  replicas_.begin_stream(replica, &backlog, from);
   replicas_.set_online(replica);
   update_good_replicas();
   return true;
@@ -407,6 +405,8 @@ ReplicationInfo Replication::info() const {
     info.backlog_active = true;
     info.backlog_first_offset = backlog->first_offset();
     info.backlog_length = backlog->length();
+    info.replica_memory = stream_beyond_backlog();
+    info.backlog_memory = backlog->memory_bytes() - info.replica_memory;
   }
   info.digests = digest_check_.info();
   info.digests.slices_sent = digest_walk_.slices();
@@ -416,6 +416,21 @@ ReplicationInfo Replication::info() const {
   info.bytes_in = primary_->bytes_in();
   info.bytes_out = replicas_.bytes_out();
   return info;
+}
+
+// Memory of the stream that only slow replicas need.
+size_t Replication::stream_beyond_backlog() const {
+  const Backlog* backlog = history_.backlog();
+  if (backlog == nullptr || replicas_.empty()) return 0;
+  const auto wanted = static_cast<size_t>(config_.settings().repl_backlog_size);
+  return backlog->memory_bytes() - std::min(wanted, backlog->memory_bytes());
+}
+
+StreamMemory Replication::stream_memory(const Client& client) const {
+  const Replica* replica = replicas_.find(client);
+  if (replica == nullptr || replica->stream == nullptr) return {};
+  const BacklogReader& reader = replica->stream->reader();
+  return {.blocks = reader.blocks(), .bytes = reader.memory_bytes()};
 }
 
 void Replication::reset_stats() {

@@ -96,8 +96,10 @@ class Replication final : public EffectSink, public ClientObserver {
   void check_digest(std::string_view text) { digest_check_.check(text); }
 
   ReplicationInfo info() const;
-  // What waits to be sent to replicas; the backlog is not part of it.
-  size_t output_bytes() const { return replicas_.output_bytes() + full_sync_.kept_bytes(); }
+  // What waits to be sent to replicas; a backlog of the wanted size is not part of it.
+  size_t output_bytes() const { return replicas_.output_bytes() + stream_beyond_backlog(); }
+  // What is kept of the stream because a client has not read it; nothing unless it is a replica.
+  StreamMemory stream_memory(const Client& client) const;
   void reset_stats();
 
   EffectTarget target() const override { return kEffectToReplicas; }
@@ -123,6 +125,7 @@ class Replication final : public EffectSink, public ClientObserver {
   void ensure_backlog(bool new_history);
   void resumed(const std::string& id);
   void replaced(const std::string& id, uint64_t offset);
+  size_t stream_beyond_backlog() const;
   ReplicationPosition position() const;
   void restore_position(const ReplicationPosition& position);
 

@@ -162,11 +162,6 @@ void add_clients(const InfoSources& from, InfoText* out) {
   out->field("total_blocking_keys_on_nokey", from.executor.blocked().wake_when_gone_key_count());
 }
 
-// Of the backlog; nothing until there is one.
-uint64_t backlog_bytes(const InfoSources& from) {
-  return from.replication.backlog_active ? static_cast<uint64_t>(from.replication.backlog_size) : 0;
-}
-
 uint64_t physical_memory() {
   const long pages = sysconf(_SC_PHYS_PAGES), page_bytes = sysconf(_SC_PAGESIZE);
   if (pages <= 0 || page_bytes <= 0) return 0;
@@ -215,7 +210,8 @@ void add_memory(const InfoSources& from, InfoText* out) {
   const Settings& settings = settings_of(from);
   const MemoryReport report =
       measure_memory(from.executor, {.startup = from.startup_memory,
-                                     .backlog = backlog_bytes(from),
+                                     .backlog = from.replication.backlog_memory,
+                                     .replica_stream = from.replication.replica_memory,
                                      .aof_buffer = from.persistence.aof_buffer_length});
   const AllocatorStats& allocator = report.allocator;
   const size_t used = report.used, resident = report.resident;
@@ -236,8 +232,8 @@ void add_memory(const InfoSources& from, InfoText* out) {
   out->decimal("mem_fragmentation_ratio", ratio(resident, used));
   out->field("mem_fragmentation_bytes", beyond(resident, used));
   out->field("mem_not_counted_for_evict", from.executor.eviction().uncounted_bytes());
-  out->field("mem_replication_backlog", backlog_bytes(from));
-  out->field("mem_total_replication_buffers", backlog_bytes(from) + report.replicas);
+  out->field("mem_replication_backlog", report.sources.backlog);
+  out->field("mem_total_replication_buffers", report.sources.backlog + report.replicas);
   out->field("mem_clients_slaves", report.replicas);
   out->field("mem_clients_normal", report.clients);
   out->field("mem_cluster_links", 0);

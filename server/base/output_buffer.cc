@@ -14,6 +14,7 @@ constexpr size_t kKeptWhenEmpty = 64 * 1024;
 OutputBuffer::~OutputBuffer() { std::free(data_); }
 
 void OutputBuffer::consume(size_t length) {
+  if (begin_ == end_ && source_ != nullptr) return source_->consume(length);
   begin_ += length;
   if (begin_ != end_) return;
   begin_ = end_ = 0;

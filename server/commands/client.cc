@@ -7,12 +7,14 @@
 #include <unordered_set>
 #include <vector>
 
+#include "replication/replication.h"
 #include "server/base/numbers.h"
 #include "server/base/strings.h"
 #include "server/commands/arguments.h"
 #include "server/commands/client_names.h"
 #include "server/commands/families.h"
 #include "server/commands/help.h"
+#include "server/commands/services.h"
 #include "server/exec/call.h"
 #include "server/exec/executor.h"
 
@@ -77,11 +79,17 @@ size_t argument_bytes(const Call& call, const Client& client) {
   return bytes;
 }
 
+StreamMemory stream_memory(const Call& call, const Client& client) {
+  const Replication* replication = call.services.replication;
+  return replication == nullptr ? StreamMemory() : replication->stream_memory(client);
+}
+
 void add_buffers(const Call& call, Client& client, ClientLine* line) {
   Link* link = client.link();
   const size_t queued = link != nullptr ? link->input_buffered() : 0;
   const size_t room = link != nullptr ? link->input_capacity() : 0;
-  const size_t output = link != nullptr ? link->output().size() : 0;
+  const size_t output = link != nullptr ? link->output().own_size() : 0;
+  const StreamMemory shared = stream_memory(call, client);
   const size_t output_room = link != nullptr ? link->output().capacity() : 0;
   const size_t args = argument_bytes(call, client);
   line->add("qbuf", queued)
@@ -91,9 +99,9 @@ void add_buffers(const Call& call, Client& client, ClientLine* line) {
       .add("rbs", output_room)
       .add("rbp", output_room)
       .add("obl", output)
-      .add("oll", 0)
-      .add("omem", 0)
-      .add("tot-mem", client.memory_usage());
+      .add("oll", shared.blocks)
+      .add("omem", shared.bytes)
+      .add("tot-mem", client.memory_usage() + shared.bytes);
 }
 
 // The client as a line of CLIENT LIST, without its end.

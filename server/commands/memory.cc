@@ -29,7 +29,8 @@ MemoryReport measure(Call& call) {
   return measure_memory(
       call.executor,
       {.startup = services.control->startup_memory(),
-       .backlog = replication.backlog_active ? static_cast<size_t>(replication.backlog_size) : 0,
+       .backlog = replication.backlog_memory,
+       .replica_stream = replication.replica_memory,
        .aof_buffer = static_cast<size_t>(services.persistence->info().aof_buffer_length),
        .scripts = services.scripts->cache().source_bytes(),
        .functions = services.functions->memory_bytes()});

@@ -12,9 +12,9 @@ MemoryReport measure_memory(Executor& executor, const MemoryReport::Sources& sou
   report.peak = std::max(memory_peak(), report.used);
   report.resident = process_resident_bytes();
   report.allocator = read_allocator_stats();
+  report.replicas = sources.replica_stream;
   for (const auto& [id, client] : executor.clients()) {
-    const size_t bytes = client->memory_usage();
-    (client->kind == ClientKind::kReplica ? report.replicas : report.clients) += bytes;
+    if (client->kind != ClientKind::kReplica) report.clients += client->memory_usage();
   }
   Keyspace& keyspace = executor.keyspace();
   for (int i = 0; i < keyspace.database_count(); ++i) {

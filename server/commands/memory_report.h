@@ -13,11 +13,12 @@ namespace tandem {
 struct MemoryReport {
   // What the engines and the composition root know; the last two only MEMORY STATS shows.
   struct Sources {
-    size_t startup = 0;     // in use once the server was up, before it had data
-    size_t backlog = 0;     // of replication
-    size_t aof_buffer = 0;  // written by commands and not yet to the file
-    size_t scripts = 0;     // cached sources
-    size_t functions = 0;   // the libraries, with the Lua state they run in
+    size_t startup = 0;         // in use once the server was up, before it had data
+    size_t backlog = 0;         // of replication
+    size_t replica_stream = 0;  // of replication, beyond the backlog's size: for slow replicas
+    size_t aof_buffer = 0;      // written by commands and not yet to the file
+    size_t scripts = 0;         // cached sources
+    size_t functions = 0;       // the libraries, with the Lua state they run in
   };
   struct Tables {
     int database = 0;

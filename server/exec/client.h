@@ -76,8 +76,8 @@ class Client final : public LinkHandler {
   // off.
   Reply& reply() { return *reply_; }
   RespEncoder* encoder() { return encoder_.get(); }
-  // Bytes that wait to be sent.
-  size_t output_size() const { return encoder_ != nullptr ? encoder_->output().size() : 0; }
+  // Bytes that wait to be sent; a replica's share of the replication stream is not among them.
+  size_t output_size() const { return encoder_ != nullptr ? encoder_->output().own_size() : 0; }
   // 2 or 3.
   void set_protocol(int version);
   int protocol() const { return protocol_; }

@@ -99,7 +99,9 @@ size_t Executor::harmless_output(ClientClass of) const {
 }
 
 void Executor::check_output_limit(Client& client) {
-  const size_t pending = client.link()->output().size();
+  const OutputBuffer& output = client.link()->output();
+  // A snapshot on its way to a replica is held back by its sender: the limit is about the stream.
+  const size_t pending = client.kind == ClientKind::kReplica ? output.source_size() : output.size();
   const OutputBufferLimit limit = output_limit(client.output_class());
   const bool hard = limit.hard_bytes > 0 && pending > limit.hard_bytes;
   bool soft = limit.soft_bytes > 0 && pending > limit.soft_bytes;

@@ -19,8 +19,9 @@ constexpr size_t kSmallestInput = 16 * 1024;
 // Room is made at once for a bulk up to this long; for a longer one the buffer doubles as the bytes
 // arrive, so that announcing them costs the sender something.
 constexpr size_t kTrustedAnnouncement = 1024 * 1024;
-constexpr size_t kDiscarded = 1024 * 1024;  // read at most, and dropped, before a close
-constexpr size_t kKeptInput = 64 * 1024;    // a larger input buffer is given back once it is empty
+constexpr size_t kDiscarded = 1024 * 1024;         // read at most, and dropped, before a close
+constexpr size_t kLargestFlush = 4 * 1024 * 1024;  // sent in one turn, as others wait meanwhile
+constexpr size_t kKeptInput = 64 * 1024;  // a larger input buffer is given back once it is empty
 }  // namespace
 
 UvLink::UvLink(UvLoop* loop, int fd, bool unix_socket, std::string peer, std::string local)
@@ -228,7 +229,12 @@ void UvLink::hold_output(bool held) {
 void UvLink::flush() {
   flush_scheduled_ = false;
   if (closing_ || held_ || blocked_on_write_) return;
+  size_t flushed = 0;
   while (!output_.empty()) {
+    if (flushed >= kLargestFlush) {
+      blocked_on_write_ = true;
+      return update_events();
+    }
     const std::string_view pending = output_.view();
     const ssize_t sent = send(fd_, pending.data(), pending.size(), MSG_NOSIGNAL);
     if (sent < 0) {
@@ -242,6 +248,7 @@ void UvLink::flush() {
       return;
     }
     output_.consume(static_cast<size_t>(sent));
+    flushed += static_cast<size_t>(sent);
   }
   if (close_after_flush_) {
     discard_received();

@@ -70,7 +70,7 @@ void SimLink::flush() {
       blocked_on_write_ = true;
       return;
     }
-    size_t length = std::min({output_.size(), path.window - in_flight_, path.largest_piece});
+    size_t length = std::min({output_.view().size(), path.window - in_flight_, path.largest_piece});
     if (world.one_in(4))
       length = static_cast<size_t>(world.between(1, static_cast<int64_t>(length)));
     std::string bytes(output_.view().substr(0, length));

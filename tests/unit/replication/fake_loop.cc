@@ -81,7 +81,7 @@ void FakeWorld::transmit(FakeLink* from) {
   if (from->closing_ || from->held_ || from->handler_ == nullptr) return;
   FakeLink* to = find(from->other_);
   while (!from->output_.empty() && from->in_flight_ < window_) {
-    const size_t length = std::min(from->output_.size(), window_ - from->in_flight_);
+    const size_t length = std::min(from->output_.view().size(), window_ - from->in_flight_);
     std::string bytes(from->output_.view().substr(0, length));
     from->output_.consume(length);
     from->in_flight_ += length;

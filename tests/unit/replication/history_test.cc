@@ -7,50 +7,6 @@
 namespace tandem {
 namespace {
 
-std::string from(const Backlog& backlog, uint64_t offset) {
-  OutputBuffer out;
-  backlog.copy_from(offset, &out);
-  return std::string(out.view());
-}
-
-std::string numbered(size_t first, size_t count) {
-  std::string text;
-  for (size_t i = 0; i < count; ++i) text.push_back(static_cast<char>('a' + (first + i) % 26));
-  return text;
-}
-
-TEST(Backlog, GivesBackWhatWasAppended) {
-  Backlog backlog(100, 1 << 20);
-  EXPECT_EQ(backlog.first_offset(), 101u);
-  EXPECT_TRUE(backlog.can_serve_from(101));
-  EXPECT_FALSE(backlog.can_serve_from(100));
-  backlog.append("hello");
-  backlog.append(" world");
-  EXPECT_EQ(from(backlog, 101), "hello world");
-  EXPECT_EQ(from(backlog, 107), "world");
-  EXPECT_EQ(from(backlog, 112), "");
-  EXPECT_FALSE(backlog.can_serve_from(113));
-}
-
-TEST(Backlog, KeepsTheWantedLengthAndLittleMore) {
-  constexpr uint64_t kWanted = 64 * 1024;
-  Backlog backlog(0, kWanted);
-  uint64_t total = 0;
-  for (size_t piece : {1, 100, 5000, 70'000, 200'000, 3}) {
-    backlog.append(numbered(total, piece));
-    total += piece;
-    EXPECT_EQ(backlog.end_offset(), total + 1);
-    EXPECT_EQ(backlog.length(), backlog.end_offset() - backlog.first_offset());
-    EXPECT_GE(backlog.length(), std::min(total, kWanted));
-    EXPECT_LT(backlog.length(), kWanted + 8 * 1024);
-    EXPECT_EQ(from(backlog, backlog.first_offset()),
-              numbered(backlog.first_offset() - 1, backlog.length()));
-  }
-  backlog.resize(16 * 1024);
-  EXPECT_LT(backlog.length(), 24u * 1024);
-  EXPECT_EQ(from(backlog, backlog.end_offset() - 10), numbered(total - 10, 10));
-}
-
 class HistoryTest : public testing::Test {
  protected:
   Random random_{7};

@@ -452,6 +452,84 @@ TEST_F(ReplicationTest, AReplicaThatDoesNotReadIsDropped) {
   ASSERT_TRUE(synced());
 }
 
+TEST_F(ReplicationTest, SlowReplicasShareWhatTheyHaveNotRead) {
+  primary_ = start("p", &primary_disk_, "repl-backlog-size 16kb\n");
+  replica_ = start("r", &replica_disk_, "replicaof p 6379\n");
+  third_ = start("s", &third_disk_, "replicaof p 6379\n");
+  MemoryEnv fourth_disk;
+  const auto fourth = start("t", &fourth_disk, "replicaof p 6379\n");
+  const auto all_synced = [&] {
+    return replica_->in_sync_with(*primary_) && third_->in_sync_with(*primary_) &&
+           fourth->in_sync_with(*primary_);
+  };
+  ASSERT_TRUE(world_.run_until(all_synced));
+  TestClient on_primary(&world_, "p");
+  const auto write = [&on_primary] {
+    for (int i = 0; i < 50; ++i) on_primary.ask({"SET", "a", std::string(10'000, 'x')});
+  };
+  world_.part("p", "r", true);
+  write();
+  const uint64_t with_one = primary_->info().replica_memory;
+  EXPECT_GT(with_one, 300'000u);
+  world_.part("p", "r", false);
+  ASSERT_TRUE(world_.run_until(all_synced));
+  // Two blocks more than the backlog's size at most: the first and the last are not full.
+  EXPECT_LT(primary_->info().replica_memory, 4'000u);
+
+  for (const char* replica : {"r", "s", "t"}) world_.part("p", replica, true);
+  write();
+  EXPECT_NEAR(static_cast<double>(primary_->info().replica_memory), static_cast<double>(with_one),
+              5'000);
+  // None of it is in anybody's own output.
+  EXPECT_LT(primary_->replication.output_bytes(), with_one + 3 * 70'000);
+  for (const char* replica : {"r", "s", "t"}) world_.part("p", replica, false);
+  ASSERT_TRUE(world_.run_until(all_synced));
+  TestClient on_fourth(&world_, "t");
+  EXPECT_EQ(on_fourth.ask({"STRLEN", "a"}), "10000");
+}
+
+TEST_F(ReplicationTest, TheStreamDuringAFullSyncIsLimitedToo) {
+  primary_ = start("p", &primary_disk_,
+                   "rdbcompression no\nclient-output-buffer-limit replica 100kb 0 0\n"
+                   "repl-backlog-size 16kb\n");
+  TestClient on_primary(&world_, "p");
+  on_primary.ask({"SET", "big", std::string(1'000'000, 'x')});
+  world_.set_window(512);  // the snapshot takes a while
+  replica_ = start("r", &replica_disk_, "replicaof p 6379\n");
+  ASSERT_TRUE(world_.run_until([this] { return replica_->info().sync_in_progress; }));
+  for (int i = 0; i < 9; ++i) on_primary.ask({"SET", "a", std::string(10'000, 'x')});
+  EXPECT_EQ(primary_->info().replicas.size(), 1u);
+  for (int i = 0; i < 5; ++i) on_primary.ask({"SET", "a", std::string(10'000, 'x')});
+  EXPECT_EQ(primary_->info().replicas.size(), 0u);
+  EXPECT_EQ(primary_->executor.stats().client_output_limit_disconnections, 1u);
+  world_.set_window(64 * 1024);
+  ASSERT_TRUE(synced());
+}
+
+TEST_F(ReplicationTest, AnEffectIsEncodedOnceForTheAofAndAllReplicas) {
+  primary_ = start("p", &primary_disk_, "appendonly yes\n");
+  replica_ = start("r", &replica_disk_, "replicaof p 6379\nappendonly yes\n");
+  third_ = start("s", &third_disk_, "replicaof r 6379\n");
+  const auto all_synced = [&] {
+    return replica_->in_sync_with(*primary_) && third_->in_sync_with(*primary_);
+  };
+  ASSERT_TRUE(world_.run_until(all_synced));
+  TestClient on_primary(&world_, "p");
+  const uint64_t before = primary_->executor.effects().encoded_count();
+  const uint64_t log_before = primary_->persistence.log_position();
+  const uint64_t offset_before = primary_->info().offset;
+  for (int i = 0; i < 10; ++i) on_primary.ask({"SET", "key" + std::to_string(i), "value"});
+  EXPECT_EQ(primary_->executor.effects().encoded_count() - before, 10u);
+  EXPECT_GT(primary_->persistence.log_position(), log_before);
+  EXPECT_GT(primary_->info().offset, offset_before);
+  // Whoever passes the stream on encodes nothing.
+  ASSERT_TRUE(world_.run_until(all_synced));
+  EXPECT_EQ(replica_->executor.effects().encoded_count(), 0u);
+  EXPECT_EQ(third_->executor.effects().encoded_count(), 0u);
+  TestClient on_third(&world_, "s");
+  EXPECT_EQ(on_third.ask({"GET", "key9"}), "value");
+}
+
 TEST_F(ReplicationTest, RoleTellsBothSides) {
   start_pair();
   ASSERT_TRUE(synced());
