@@ -36,19 +36,15 @@ inline std::optional<uint64_t> read_digits(std::string_view text) {
 
 std::optional<uint64_t> parse_uint64(std::string_view text) { return read_digits(text); }
 
-std::optional<int64_t> parse_int64(std::string_view text) {
+bool read_int64(std::string_view text, int64_t* value) {
   const bool negative = !text.empty() && text[0] == '-';
   if (negative) text.remove_prefix(1);
-  if (negative && text == "0") return std::nullopt;
+  if (negative && text == "0") return false;
   const std::optional<uint64_t> magnitude = read_digits(text);
-  if (!magnitude) return std::nullopt;
   constexpr uint64_t kMax = std::numeric_limits<int64_t>::max();
-  if (negative) {
-    if (*magnitude > kMax + 1) return std::nullopt;
-    return static_cast<int64_t>(~*magnitude + 1);
-  }
-  if (*magnitude > kMax) return std::nullopt;
-  return static_cast<int64_t>(*magnitude);
+  if (!magnitude || *magnitude > kMax + (negative ? 1 : 0)) return false;
+  *value = static_cast<int64_t>(negative ? ~*magnitude + 1 : *magnitude);
+  return true;
 }
 
 namespace {
