@@ -30,6 +30,8 @@ constexpr size_t kRoomyBytes = size_t{32} << 20;
 
 // Virtual machine instructions between two looks at the clock: well under a millisecond.
 constexpr int kHookInstructions = 100'000;
+// C functions that ask more often are not heard: who ran too long is found soon enough.
+constexpr uint64_t kMicrosecondsBetweenChecks = 250;
 
 // Fixed slots of the main stack, below everything else: the error handler; the table of globals and
 // the names of those that a script is given; then the writer's field names.
@@ -365,6 +367,9 @@ void LuaHost::on_hook(lua_State* lua, lua_Debug* where) {
 }
 
 void LuaHost::check_time(lua_State* lua) {
+  const uint64_t ticks = tick_count();
+  if (!stopped() && ticks - checked_ticks_ < kMicrosecondsBetweenChecks * ticks_per_us()) return;
+  checked_ticks_ = ticks;
   lua_Debug where;
   // Level 0 is the C function that asks; who called it may be one as well (pcall).
   for (int level = 0; lua_getstack(lua, level, &where) != 0; ++level) {

@@ -178,6 +178,7 @@ class LuaHost {
   int protocol_ = 2;
   static constexpr uint64_t kStepsBetweenChecks = 100'000;
   uint64_t work_ = 0;
+  uint64_t checked_ticks_ = 0;  // when check_time() last looked
   std::string stop_message_;
   std::string stop_position_;  // "@user_function:3"
 };

@@ -24,6 +24,8 @@ const char kLoadGlobals = 0;
 // Room in the metatable of a protected view, which every global and API name is looked up through:
 // four times what it holds, so that "__index" is found at the first look.
 constexpr int kLockFields = 16;
+// Room for globals, many times what there are, for the same reason.
+constexpr int kGlobalFields = 512;
 
 constexpr const char kReadonlyMessage[] = "Attempt to modify a readonly table";
 // The longest string a library function may make in one go.
@@ -349,6 +351,13 @@ void forbid_missing_fields(lua_State* lua) {
 }
 
 void open_sandbox(lua_State* lua, LuaHost& host) {
+  lua_createtable(lua, 0, kGlobalFields);
+  // What comes first stands where it is looked for first.
+  for (const char* name : {"redis", "server"}) {
+    lua_pushboolean(lua, 1);
+    lua_setfield(lua, -2, name);
+  }
+  lua_replace(lua, LUA_GLOBALSINDEX);
   open_library(lua, "", luaopen_base);
   open_library(lua, LUA_TABLIBNAME, luaopen_table);
   open_library(lua, LUA_STRLIBNAME, luaopen_string);

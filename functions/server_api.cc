@@ -388,10 +388,10 @@ void set_common_fields(lua_State* lua, LuaHost& host) {
 }  // namespace
 
 void push_call_api(lua_State* lua, LuaHost& host) {
-  // Sparse: `call` is looked up all the time.
-  lua_createtable(lua, 0, 64);
-  set_common_fields(lua, host);
+  // Sparse, and `call` comes first: it is looked up all the time, and found at the first look.
+  lua_createtable(lua, 0, 256);
   set_function(lua, host, "call", api_call);
+  set_common_fields(lua, host);
   set_function(lua, host, "pcall", api_pcall);
   set_function(lua, host, "error_reply", api_error_reply);
   set_function(lua, host, "status_reply", api_status_reply);
