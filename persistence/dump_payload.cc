@@ -74,7 +74,8 @@ Result<std::string_view> check_payload_footer(std::string_view payload) {
   return body;
 }
 
-Result<RdbValue> decode_value_payload(std::string_view payload, const EncodingLimits& limits) {
+Result<RdbValue> decode_value_payload(std::string_view payload, const EncodingLimits& limits,
+                                      std::string* text) {
   Result<std::string_view> body = check_payload_footer(payload);
   if (!body.ok()) return body.error();
   StringSource source(body.value());
@@ -84,6 +85,11 @@ Result<RdbValue> decode_value_payload(std::string_view payload, const EncodingLi
   Result<RdbValue> value = read_rdb_value(in, type.value(), "", limits);
   if (value.ok() && in.remaining_bound() != 0) {
     return in.corrupt("bytes behind the value", in.offset());
+  }
+  if (!value.ok()) return value;
+  if (const auto* bytes = std::get_if<std::string_view>(&value.value())) {
+    text->assign(*bytes);
+    return RdbValue(std::string_view(*text));
   }
   return value;
 }

@@ -29,8 +29,10 @@ std::string dump_libraries(const std::vector<std::string>& sources, int version 
 Result<std::string_view> check_payload_footer(std::string_view payload);
 
 // The value in a DUMP payload, footer checked. kCorrupt or kUnsupported when the footer is right
-// and the value is not ("Bad data format" to a client).
-Result<RdbValue> decode_value_payload(std::string_view payload, const EncodingLimits& limits);
+// and the value is not ("Bad data format" to a client). A string is put into *text, which the
+// result then views.
+Result<RdbValue> decode_value_payload(std::string_view payload, const EncodingLimits& limits,
+                                      std::string* text);
 // The library sources in a FUNCTION DUMP payload, footer checked. kCorrupt on anything but function
 // records ("failed loading the given functions payload").
 Result<std::vector<std::string>> decode_libraries_payload(std::string_view payload);

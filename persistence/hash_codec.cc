@@ -57,12 +57,13 @@ Result<RdbValue> read_fields(RdbDecoder& in, std::string_view key, const Encodin
   if (!fields.ok()) return fields.error();
   if (fields.value() == 0) return empty_collection(in, key, began);
   auto hash = std::make_unique<HashValue>();
-  std::string field, text;
+  std::string field;  // its value follows
   for (uint64_t i = 0; i < fields.value(); ++i) {
     const uint64_t at = in.offset();
     if (Status status = in.string(&field, "a hash field"); !status.ok()) return status.error();
-    if (Status status = in.string(&text, "a hash value"); !status.ok()) return status.error();
-    if (!hash->set(field, text, limits.hash)) {
+    const Result<std::string_view> text = in.text("a hash value");
+    if (!text.ok()) return text.error();
+    if (!hash->set(field, text.value(), limits.hash)) {
       return in.corrupt("the field " + quote(field) + " is twice in the hash " + quote(key), at);
     }
     if (!with_expiry) continue;
@@ -84,9 +85,9 @@ using PackedReader = Result<std::unique_ptr<HashValue>> (*)(std::string_view, co
 Result<RdbValue> read_packed(RdbDecoder& in, std::string_view key, const EncodingLimits& limits,
                              PackedReader reader) {
   const uint64_t began = in.offset();
-  std::string bytes;
-  if (Status status = in.string(&bytes, "a packed hash"); !status.ok()) return status.error();
-  Result<std::unique_ptr<HashValue>> hash = reader(bytes, limits.hash);
+  const Result<std::string_view> bytes = in.text("a packed hash");
+  if (!bytes.ok()) return bytes.error();
+  Result<std::unique_ptr<HashValue>> hash = reader(bytes.value(), limits.hash);
   if (!hash.ok()) {
     return in.corrupt(
         "the hash at key " + quote(key) + ": " + hash.error().to_string() + " of its bytes", began);

@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "persistence/progress.h"
-#include "server/base/hash.h"
 #include "server/base/numbers.h"
 #include "server/base/strings.h"
 
@@ -13,10 +12,16 @@ namespace {
 
 constexpr size_t kReplicationIdChars = 40;
 
-Entry* put(Database& db, std::string_view key, RdbValue value) {
-  if (auto* text = std::get_if<std::string>(&value)) return db.set_string(key, *text);
-  if (auto* integer = std::get_if<int64_t>(&value)) return db.set_integer(key, *integer);
-  return db.set_value(key, std::get<std::unique_ptr<Value>>(std::move(value)));
+EntryOwner make_entry(std::string_view key, RdbValue value, int64_t expires_at_ms,
+                      uint32_t access_clock) {
+  if (const auto* text = std::get_if<std::string_view>(&value)) {
+    return Database::make_string(key, *text, expires_at_ms, access_clock);
+  }
+  if (const auto* integer = std::get_if<int64_t>(&value)) {
+    return Database::make_integer(key, *integer, expires_at_ms, access_clock);
+  }
+  return Database::make_value(key, std::get<std::unique_ptr<Value>>(std::move(value)),
+                              expires_at_ms, access_clock);
 }
 
 }  // namespace
@@ -68,40 +73,23 @@ Status KeyspaceLoader::on_key(const RdbKey& key, RdbValue value) {
     if (position()) expired_.push_back({key.db, std::string(key.name)});
     return {};
   }
-  if (waiting_ == kAhead) {
-    if (Status status = insert(coming_[first_]); !status.ok()) return status;
-    first_ = (first_ + 1) % kAhead;
-    --waiting_;
+  if (waiting_.full() || key.db != waiting_db_) {
+    if (Status status = insert_waiting(); !status.ok()) return status;
+    waiting_db_ = key.db;
   }
-  Coming& coming = coming_[(first_ + waiting_++) % kAhead];
-  coming.key = key;
-  coming.name = key.name;
-  coming.value = std::move(value);
-  keyspace_->database(key.db).prefetch_bucket(hash_bytes(key.name));
+  waiting_.add(make_entry(key.name, std::move(value), key.expires_at_ms, access_clock_of(key)),
+               key.offset);
   pause_for_tests(options_.key_delay_us);
   return {};
 }
 
-Status KeyspaceLoader::on_end() {
-  for (; waiting_ > 0; --waiting_) {
-    if (Status status = insert(coming_[first_]); !status.ok()) return status;
-    first_ = (first_ + 1) % kAhead;
+Status KeyspaceLoader::insert_waiting() {
+  const size_t count = waiting_.size();
+  if (const auto twice = waiting_.insert_into(&keyspace_->database(waiting_db_))) {
+    return make_error(ErrorKind::kCorrupt,
+                      "the key " + quote(twice->entry->key()) + " is there twice", twice->tag);
   }
-  return {};
-}
-
-Status KeyspaceLoader::insert(Coming& coming) {
-  const RdbKey& key = coming.key;
-  Database& db = keyspace_->database(key.db);
-  const size_t keys_before = db.size();
-  Entry* entry = put(db, coming.name, std::move(coming.value));
-  if (db.size() == keys_before) {
-    return make_error(ErrorKind::kCorrupt, "the key " + quote(coming.name) + " is there twice",
-                      key.offset);
-  }
-  if (key.expires_at_ms != kNoExpiry) entry = db.set_expiry(entry, key.expires_at_ms);
-  entry->set_access_clock(access_clock_of(key));
-  ++counts_.keys_loaded;
+  counts_.keys_loaded += count;
   return {};
 }
 

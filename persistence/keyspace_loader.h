@@ -1,6 +1,5 @@
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -9,6 +8,7 @@
 #include "persistence/progress.h"
 #include "persistence/rdb_reader.h"
 #include "persistence/rdb_writer.h"
+#include "server/store/bulk_insert.h"
 #include "server/store/keyspace.h"
 
 namespace tandem {
@@ -47,7 +47,7 @@ class KeyspaceLoader final : public RdbTarget {
   Status on_database_size(int db, uint64_t keys, uint64_t with_expiry) override;
   Status on_library(std::string source) override;
   Status on_key(const RdbKey& key, RdbValue value) override;
-  Status on_end() override;
+  Status on_end() override { return insert_waiting(); }
 
   const LoadCounts& counts() const { return counts_; }
   const std::vector<std::string>& libraries() const { return libraries_; }
@@ -59,16 +59,7 @@ class KeyspaceLoader final : public RdbTarget {
   const std::vector<ExpiredKey>& expired() const { return expired_; }
 
  private:
-  // A key on its way into its database. The place where it goes is somewhere in memory: it is asked
-  // for when the key comes, and needed some keys later.
-  struct Coming {
-    RdbKey key;  // the name is in `name`
-    std::string name;
-    RdbValue value;
-  };
-  static constexpr size_t kAhead = 8;
-
-  Status insert(Coming& coming);
+  Status insert_waiting();
   uint32_t access_clock_of(const RdbKey& key) const;
 
   Keyspace* keyspace_;
@@ -77,9 +68,8 @@ class KeyspaceLoader final : public RdbTarget {
   std::vector<std::string> libraries_;
   ReplicationPosition position_{.stream_db = -1};
   std::vector<ExpiredKey> expired_;
-  std::array<Coming, kAhead> coming_;  // a ring
-  size_t first_ = 0;
-  size_t waiting_ = 0;
+  BulkInsert waiting_;  // tagged with their offsets
+  int waiting_db_ = 0;  // where all of them belong
 };
 
 }  // namespace tandem

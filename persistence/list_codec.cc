@@ -44,21 +44,22 @@ struct NodeReader {
   std::string_view key;
   const ListLimits& limits;
   ListValue& list;
-  std::string bytes;
 
   Status element() {
-    if (Status status = in.string(&bytes, "a list element"); !status.ok()) return status;
-    list.load(bytes, limits);
+    const Result<std::string_view> text = in.text("a list element");
+    if (!text.ok()) return text.error();
+    list.load(text.value(), limits);
     return {};
   }
 
   Status ziplist() {
     const uint64_t began = in.offset();
-    if (Status status = in.string(&bytes, "a ziplist"); !status.ok()) return status;
+    const Result<std::string_view> bytes = in.text("a ziplist");
+    if (!bytes.ok()) return bytes.error();
     // Gathered, so that a node stays a node.
-    Listpack packed(bytes.size());
+    Listpack packed(bytes.value().size());
     Listpack::Scratch scratch;
-    Status status = read_ziplist(bytes, [&](const Listpack::Entry& entry) -> Status {
+    Status status = read_ziplist(bytes.value(), [&](const Listpack::Entry& entry) -> Status {
       const std::string_view text = entry.text(scratch);
       if (packed.fits(text.size())) {
         packed.append(text);
@@ -84,9 +85,11 @@ struct NodeReader {
                             std::to_string(kind.value()),
                         began);
     }
-    if (Status status = in.string(&bytes, "a listpack"); !status.ok()) return status;
-    if (Status status = Listpack::check(bytes); !status.ok()) return corrupt(status, began);
-    list.load_packed(bytes, limits);
+    const Result<std::string_view> bytes = in.text("a listpack");
+    if (!bytes.ok()) return bytes.error();
+    Status status = Listpack::check(bytes.value());
+    if (!status.ok()) return corrupt(status, began);
+    list.load_packed(bytes.value(), limits);
     return {};
   }
 
@@ -100,7 +103,7 @@ Result<RdbValue> read(RdbDecoder& in, uint8_t type, std::string_view key,
                       const EncodingLimits& limits) {
   const uint64_t began = in.offset();
   auto list = std::make_unique<ListValue>();
-  NodeReader reader{in, key, limits.list, *list, {}};
+  NodeReader reader{in, key, limits.list, *list};
   uint64_t nodes = 1;
   if (type != rdb::kListZiplist) {
     Result<uint64_t> count = in.count(1, "the length of a list");

@@ -86,7 +86,7 @@ Status skip_module_pieces(RdbDecoder& in) {
         status = skip_bytes(in, 8, kExpected);
         break;
       case rdb::kModuleString:
-        status = in.skip_string(kExpected);
+        if (const auto skipped = in.text(kExpected); !skipped.ok()) return skipped.error();
         break;
       default:
         return in.corrupt("unknown opcode " + std::to_string(opcode.value()) + " in module data",
@@ -139,7 +139,7 @@ class SnapshotReader {
   RdbTarget* target_;
   int version_ = 0;
   RdbKey key_;
-  std::string name_, text_;
+  std::string name_;
   uint64_t hinted_ = 0;  // keys that databases are said to hold
 };
 
@@ -196,10 +196,9 @@ Status SnapshotReader::read_aux() {
   if (Status status = in_.string(&name_, "the name of an auxiliary field"); !status.ok()) {
     return status;
   }
-  if (Status status = in_.string(&text_, "the value of an auxiliary field"); !status.ok()) {
-    return status;
-  }
-  return located(target_->on_aux(name_, text_), began);
+  const Result<std::string_view> value = in_.text("the value of an auxiliary field");
+  if (!value.ok()) return value.error();
+  return located(target_->on_aux(name_, value.value()), began);
 }
 
 Status SnapshotReader::read_library() {

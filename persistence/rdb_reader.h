@@ -34,6 +34,7 @@ class RdbTarget {
   }
   // The source text of a function library, shebang included.
   virtual Status on_library(std::string source) = 0;
+  // A string value is valid during the call.
   virtual Status on_key(const RdbKey& key, RdbValue value) = 0;
   // There are no more.
   virtual Status on_end() { return {}; }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <span>
 
 #include "persistence/rdb_format.h"
 #include "server/base/crc64.h"
@@ -59,6 +60,12 @@ bool append_integer(std::string* out, int64_t value) {
     return false;
   }
   return true;
+}
+
+// Makes scratch at least so large. What one huge string needed is not kept for those that follow.
+void make_room(std::string* scratch, size_t bytes) {
+  if (scratch->size() > kBlindStep && bytes <= kBlindStep) *scratch = std::string();
+  if (scratch->size() < bytes) scratch->resize(bytes);
 }
 
 int64_t sign_extend(uint64_t value, int bytes) {
@@ -201,6 +208,11 @@ Result<uint8_t> RdbDecoder::byte(std::string_view expected) {
 }
 
 Status RdbDecoder::raw(char* out, size_t length, std::string_view expected) {
+  if (length <= buffer_.size() - position_) {
+    std::copy_n(buffer_.data() + position_, length, out);
+    position_ += length;
+    return {};
+  }
   if (length > remaining_bound()) {
     return corrupt("unexpected end, expected " + std::string(expected), offset());
   }
@@ -271,77 +283,101 @@ Result<uint64_t> RdbDecoder::count(size_t min_bytes, std::string_view expected) 
   return result;
 }
 
-Status RdbDecoder::take(std::string* out, uint64_t length, std::string_view expected,
-                        uint64_t began) {
+// `length` bytes, where they stand in the buffer or else gathered in *scratch.
+Status RdbDecoder::take(std::string_view* out, uint64_t length, std::string* scratch,
+                        std::string_view expected, uint64_t began) {
+  if (length > buffer_.size() - position_) return gather(out, length, scratch, expected, began);
+  *out = std::string_view(buffer_.data() + position_, length);
+  position_ += length;
+  return {};
+}
+
+Status RdbDecoder::gather(std::string_view* out, uint64_t length, std::string* scratch,
+                          std::string_view expected, uint64_t began) {
   if (length > remaining_bound()) {
     return corrupt("expected " + std::string(expected) + " of " + std::to_string(length) +
                        " bytes, but " + std::to_string(remaining_bound()) + " are left",
                    began);
   }
-  const bool trusted = remaining_bound() != UINT64_MAX;
-  out->clear();
-  while (out->size() < length) {
-    const uint64_t left = length - out->size();
-    const size_t step = static_cast<size_t>(trusted ? left : std::min<uint64_t>(left, kBlindStep));
-    const size_t old_size = out->size();
-    out->resize(old_size + step);
-    if (Status status = raw(out->data() + old_size, step, expected); !status.ok()) return status;
+  const uint64_t most = remaining_bound() == UINT64_MAX ? kBlindStep : length;
+  make_room(scratch, std::min(length, most));
+  for (uint64_t done = 0; done < length;) {
+    const size_t step = static_cast<size_t>(std::min(length - done, most));
+    if (scratch->size() < done + step) scratch->resize(done + step);
+    if (Status status = raw(scratch->data() + done, step, expected); !status.ok()) return status;
+    done += step;
   }
+  *out = std::string_view(scratch->data(), length);
   return {};
 }
 
-Status RdbDecoder::lzf(std::string* out, std::string_view expected, uint64_t began) {
-  Result<uint64_t> compressed_bytes = length(expected);
+Status RdbDecoder::lzf(std::string_view* out, std::string_view expected, uint64_t began) {
+  const Result<uint64_t> compressed_bytes = length(expected);
   if (!compressed_bytes.ok()) return compressed_bytes.error();
-  Result<uint64_t> raw_bytes = length(expected);
+  const Result<uint64_t> raw_bytes = length(expected);
   if (!raw_bytes.ok()) return raw_bytes.error();
-  Status status = take(&compressed_, compressed_bytes.value(), expected, began);
+  std::string_view compressed;
+  Status status = take(&compressed, compressed_bytes.value(), &compressed_, expected, began);
   if (!status.ok()) return status;
-  Result<std::string> text = lzf_decompress(compressed_, raw_bytes.value());
-  if (!text.ok()) {
-    return corrupt("expected " + std::string(expected) + ": " + text.error().message, began);
+  if (!lzf_can_hold(compressed.size(), raw_bytes.value())) {
+    return corrupt("expected " + std::string(expected) + ": " + std::to_string(compressed.size()) +
+                       " bytes of LZF cannot hold " + std::to_string(raw_bytes.value()),
+                   began);
   }
-  *out = std::move(text).value();
+  make_room(&text_, raw_bytes.value());
+  const std::span<char> raw(text_.data(), raw_bytes.value());
+  if (Status unpacked = lzf_decompress(compressed, raw); !unpacked.ok()) {
+    return corrupt("expected " + std::string(expected) + ": " + unpacked.error().message, began);
+  }
+  *out = std::string_view(raw.data(), raw.size());
   return {};
 }
 
-Status RdbDecoder::string_or_integer(std::string* out, int64_t* integer, bool* is_integer,
-                                     std::string_view expected) {
+Status RdbDecoder::plain(std::string_view* out, uint8_t first, std::string_view expected,
+                         uint64_t began) {
+  const Result<uint64_t> length = length_after(first, expected, began);
+  if (!length.ok()) return length.error();
+  return take(out, length.value(), &text_, expected, began);
+}
+
+Result<RdbText> RdbDecoder::text_or_integer(std::string_view expected) {
   const uint64_t began = offset();
-  *is_integer = false;
-  Result<uint8_t> first = byte(expected);
+  const Result<uint8_t> first = byte(expected);
   if (!first.ok()) return first.error();
-  if (first.value() >> 6 != rdb::kLengthSpecial) {
-    Result<uint64_t> length = length_after(first.value(), expected, began);
-    if (!length.ok()) return length.error();
-    return take(out, length.value(), expected, began);
-  }
   const int encoding = first.value() & 0x3f;
-  if (encoding == rdb::kLzf) return lzf(out, expected, began);
+  const bool is_plain = first.value() >> 6 != rdb::kLengthSpecial;
+  if (is_plain || encoding == rdb::kLzf) {
+    std::string_view text;
+    const Status status =
+        is_plain ? plain(&text, first.value(), expected, began) : lzf(&text, expected, began);
+    if (!status.ok()) return status.error();
+    return RdbText(text);
+  }
   if (encoding > rdb::kLzf) {
     return corrupt("expected " + std::string(expected) + ", found the unknown string encoding " +
                        std::to_string(encoding),
                    began);
   }
   const int bytes = 1 << encoding;
-  Result<uint64_t> value = little_endian(bytes, expected);
+  const Result<uint64_t> value = little_endian(bytes, expected);
   if (!value.ok()) return value.error();
-  *integer = sign_extend(value.value(), bytes);
-  *is_integer = true;
-  return {};
+  return RdbText(sign_extend(value.value(), bytes));
+}
+
+Result<std::string_view> RdbDecoder::text(std::string_view expected) {
+  const Result<RdbText> text = text_or_integer(expected);
+  if (!text.ok()) return text.error();
+  if (const auto* integer = std::get_if<int64_t>(&text.value())) {
+    return std::string_view(digits_.data(), format_int64(*integer, digits_.data()));
+  }
+  return std::get<std::string_view>(text.value());
 }
 
 Status RdbDecoder::string(std::string* out, std::string_view expected) {
-  int64_t integer = 0;
-  bool is_integer = false;
-  Status status = string_or_integer(out, &integer, &is_integer, expected);
-  if (status.ok() && is_integer) *out = std::to_string(integer);
-  return status;
-}
-
-Status RdbDecoder::skip_string(std::string_view expected) {
-  std::string skipped;
-  return string(&skipped, expected);
+  const Result<std::string_view> bytes = text(expected);
+  if (!bytes.ok()) return bytes.error();
+  out->assign(bytes.value());
+  return {};
 }
 
 }  // namespace tandem

@@ -1,10 +1,13 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <variant>
 
 #include "server/base/byte_stream.h"
+#include "server/base/numbers.h"
 #include "server/base/result.h"
 
 namespace tandem {
@@ -52,6 +55,9 @@ class RdbEncoder {
   Status status_;
 };
 
+// A decoded string, or the integer that stands for one.
+using RdbText = std::variant<std::string_view, int64_t>;
+
 // Reads primitives from a source that it does not trust: no length is believed before it has been
 // compared with what the source can still hold. Errors are of kind kCorrupt, say what was expected,
 // and carry the offset where the thing began.
@@ -69,13 +75,12 @@ class RdbDecoder {
   Result<uint64_t> length(std::string_view expected);
   // A number of elements that each take at least `min_bytes` of what is left.
   Result<uint64_t> count(size_t min_bytes, std::string_view expected);
-  // Replaces *out by a string in any of its encodings.
+  // A string in any of its encodings. The view is valid until the next call.
+  Result<std::string_view> text(std::string_view expected);
+  // As text(), but an integer encoding is left a number.
+  Result<RdbText> text_or_integer(std::string_view expected);
+  // As text(), copied to *out.
   Status string(std::string* out, std::string_view expected);
-  // As string(), but an integer encoding is left a number: then *is_integer is true and *integer
-  // is set instead of *out.
-  Status string_or_integer(std::string* out, int64_t* integer, bool* is_integer,
-                           std::string_view expected);
-  Status skip_string(std::string_view expected);
 
   // Bytes taken so far; the source may have been read further.
   uint64_t offset() const { return base_offset_ + position_; }
@@ -88,8 +93,13 @@ class RdbDecoder {
 
  private:
   Status fill(std::string_view expected);
-  Status take(std::string* out, uint64_t length, std::string_view expected, uint64_t began);
-  Status lzf(std::string* out, std::string_view expected, uint64_t began);
+  // These set *out to a string; `began` is where it began, for the error.
+  Status take(std::string_view* out, uint64_t length, std::string* scratch,
+              std::string_view expected, uint64_t began);
+  Status gather(std::string_view* out, uint64_t length, std::string* scratch,
+                std::string_view expected, uint64_t began);
+  Status lzf(std::string_view* out, std::string_view expected, uint64_t began);
+  Status plain(std::string_view* out, uint8_t first, std::string_view expected, uint64_t began);
   Result<uint64_t> length_after(uint8_t first, std::string_view expected, uint64_t began);
   void sum_up();
 
@@ -100,7 +110,10 @@ class RdbDecoder {
   size_t summed_up_ = 0;      // bytes of buffer_ that are part of crc_
   uint64_t base_offset_ = 0;  // of the source, where buffer_ begins
   uint64_t crc_ = 0;
-  std::string compressed_;  // scratch
+  // Scratch for strings that do not stand in buffer_ as they are; never smaller than the last one.
+  std::string text_;
+  std::string compressed_;
+  std::array<char, kMaxInt64Digits> digits_;
 };
 
 }  // namespace tandem

@@ -56,13 +56,16 @@ Result<RdbValue> read_members(RdbDecoder& in, std::string_view key, const Encodi
   if (!members.ok()) return members.error();
   if (members.value() == 0) return empty_collection(in, key, began);
   std::unique_ptr<SetValue> set;
-  std::string member;
   for (uint64_t i = 0; i < members.value(); ++i) {
     const uint64_t at = in.offset();
-    if (Status status = in.string(&member, "a set member"); !status.ok()) return status.error();
-    if (set == nullptr) set = std::make_unique<SetValue>(member, members.value(), limits.set);
-    if (!set->add(member, limits.set)) {
-      return in.corrupt("the member " + quote(member) + " is twice in the set " + quote(key), at);
+    const Result<std::string_view> member = in.text("a set member");
+    if (!member.ok()) return member.error();
+    if (set == nullptr) {
+      set = std::make_unique<SetValue>(member.value(), members.value(), limits.set);
+    }
+    if (!set->add(member.value(), limits.set)) {
+      return in.corrupt(
+          "the member " + quote(member.value()) + " is twice in the set " + quote(key), at);
     }
   }
   return RdbValue(std::unique_ptr<Value>(std::move(set)));
@@ -73,9 +76,9 @@ using PackedReader = Result<std::unique_ptr<SetValue>> (*)(std::string_view, con
 Result<RdbValue> read_packed(RdbDecoder& in, std::string_view key, const EncodingLimits& limits,
                              PackedReader reader) {
   const uint64_t began = in.offset();
-  std::string bytes;
-  if (Status status = in.string(&bytes, "a packed set"); !status.ok()) return status.error();
-  Result<std::unique_ptr<SetValue>> set = reader(bytes, limits.set);
+  const Result<std::string_view> bytes = in.text("a packed set");
+  if (!bytes.ok()) return bytes.error();
+  Result<std::unique_ptr<SetValue>> set = reader(bytes.value(), limits.set);
   if (!set.ok()) {
     return in.corrupt(
         "the set at key " + quote(key) + ": " + set.error().to_string() + " of its bytes", began);

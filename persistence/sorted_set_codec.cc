@@ -89,7 +89,7 @@ Result<RdbValue> read_members(RdbDecoder& in, std::string_view key, const Encodi
   if (members.value() == 0) return empty_collection(in, key, began);
   auto set = std::make_unique<SortedSetValue>();
   set->prepare(members.value(), limits.sorted_set);
-  std::string member;
+  std::string member;  // a score follows
   for (uint64_t i = 0; i < members.value(); ++i) {
     const uint64_t at = in.offset();
     if (Status status = in.string(&member, "a member of a sorted set"); !status.ok()) {
@@ -111,11 +111,9 @@ using PackedReader = Result<std::unique_ptr<SortedSetValue>> (*)(std::string_vie
 Result<RdbValue> read_packed(RdbDecoder& in, std::string_view key, const EncodingLimits& limits,
                              PackedReader reader) {
   const uint64_t began = in.offset();
-  std::string bytes;
-  if (Status status = in.string(&bytes, "a packed sorted set"); !status.ok()) {
-    return status.error();
-  }
-  Result<std::unique_ptr<SortedSetValue>> set = reader(bytes, limits.sorted_set);
+  const Result<std::string_view> bytes = in.text("a packed sorted set");
+  if (!bytes.ok()) return bytes.error();
+  Result<std::unique_ptr<SortedSetValue>> set = reader(bytes.value(), limits.sorted_set);
   if (!set.ok()) {
     return in.corrupt(
         "the sorted set at key " + quote(key) + ": " + set.error().to_string() + " of its bytes",

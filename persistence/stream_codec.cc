@@ -176,13 +176,16 @@ class StreamDecoder {
   Status read_nodes() {
     const auto nodes = in_.count(kMinNodeBytes, "the number of a stream's nodes");
     if (!nodes) return nodes.error();
-    std::string text;
     for (uint64_t i = 0; i < nodes.value(); ++i) {
-      if (Status status = in_.string(&text, "the id of a stream's node"); !status) return status;
-      if (text.size() != StreamId::kBytes) return corrupt("the id of a node is not 16 bytes long");
-      const StreamId id = StreamId::from_bytes(text.data());
-      if (Status status = in_.string(&text, "a stream's node"); !status) return status;
-      if (Status status = stream_->add_node(id, text); !status) {
+      const Result<std::string_view> name = in_.text("the id of a stream's node");
+      if (!name) return name.error();
+      if (name.value().size() != StreamId::kBytes) {
+        return corrupt("the id of a node is not 16 bytes long");
+      }
+      const StreamId id = StreamId::from_bytes(name.value().data());
+      const Result<std::string_view> entries = in_.text("a stream's node");
+      if (!entries) return entries.error();
+      if (Status status = stream_->add_node(id, entries.value()); !status) {
         return corrupt(status.error().to_string());
       }
     }

@@ -45,13 +45,9 @@ constexpr TypeRow kTypes[] = {
 static_assert(std::size(kTypes) == rdb::kLastType + 1);
 
 Result<RdbValue> read_string(RdbDecoder& in) {
-  std::string text;
-  int64_t integer = 0;
-  bool is_integer = false;
-  Status status = in.string_or_integer(&text, &integer, &is_integer, "a string");
-  if (!status.ok()) return status.error();
-  if (is_integer) return RdbValue(integer);
-  return RdbValue(std::move(text));
+  const Result<RdbText> text = in.text_or_integer("a string");
+  if (!text.ok()) return text.error();
+  return std::visit([](auto value) { return RdbValue(value); }, text.value());
 }
 
 }  // namespace

@@ -18,8 +18,9 @@
 
 namespace tandem {
 
-// A decoded value: a string, a string that is an integer, or a value of another type.
-using RdbValue = std::variant<std::string, int64_t, std::unique_ptr<Value>>;
+// A decoded value: a string, which the decoder holds until it is used again; a string that is an
+// integer; or a value of another type.
+using RdbValue = std::variant<std::string_view, int64_t, std::unique_ptr<Value>>;
 
 // The configured sizes up to which collections stay packed.
 struct EncodingLimits {

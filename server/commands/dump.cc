@@ -70,15 +70,16 @@ std::optional<int64_t> read_restore_ttl(Call& call, bool absolute) {
   return *ttl_ms == 0 ? kNoExpiry : deadline_ms;
 }
 
-// The value in the payload at args[3]; replies when there is none.
-std::optional<RdbValue> decode_payload(Call& call) {
+// The value in the payload at args[3]; replies when there is none. A string is put into *text.
+std::optional<RdbValue> decode_payload(Call& call, std::string* text) {
   const std::string_view payload = call.args[3];
   const auto value = check_payload_footer(payload);
   if (!value.ok()) {
     call.reply.error("ERR " + value.error().message);
     return std::nullopt;
   }
-  auto decoded = decode_value_payload(payload, encoding_limits(call.executor.config().settings()));
+  const EncodingLimits limits = encoding_limits(call.executor.config().settings());
+  auto decoded = decode_value_payload(payload, limits, text);
   if (!decoded.ok()) {
     call.reply.error("ERR Bad data format");
     return std::nullopt;
@@ -90,7 +91,7 @@ struct StoreValue {
   Database& db;
   std::string_view key;
 
-  Entry* operator()(const std::string& bytes) const { return db.set_string(key, bytes); }
+  Entry* operator()(std::string_view bytes) const { return db.set_string(key, bytes); }
   Entry* operator()(int64_t number) const { return db.set_integer(key, number); }
   Entry* operator()(std::unique_ptr<Value>& value) const {
     return db.set_value(key, std::move(value));
@@ -145,7 +146,8 @@ void restore_command(Call& call) {
   }
   const auto deadline_ms = read_restore_ttl(call, options.absolute_ttl);
   if (!deadline_ms) return;
-  auto value = decode_payload(call);
+  std::string text;
+  auto value = decode_payload(call, &text);
   if (!value) return;
   if (*deadline_ms != kNoExpiry && already_expired(call, *deadline_ms)) {
     if (exists) {

@@ -1,6 +1,9 @@
 #include "server/store/elements.h"
 
 #include <algorithm>
+#include <array>
+#include <bit>
+#include <span>
 
 #include "server/base/hash.h"
 
@@ -24,19 +27,23 @@ std::vector<Listpack::Position> element_positions(const Listpack& list, size_t s
   return positions;
 }
 
-// Sorts hashes rather than compare each name with every other one.
+// Compares each name with those before it whose hash leads to the same place.
 bool has_duplicates(const Listpack& list, size_t step) {
-  std::vector<std::pair<uint64_t, Listpack::Position>> names;
-  names.reserve(list.length() / step);
+  constexpr size_t kFew = 512;
+  std::array<Listpack::Position, kFew> few;
+  std::vector<Listpack::Position> many;
+  const size_t places = std::bit_ceil(2 * (list.length() / step) + 1);
+  if (places > kFew) many.resize(places);
+  const std::span<Listpack::Position> seen(places > kFew ? many.data() : few.data(), places);
+  std::fill(seen.begin(), seen.end(), Listpack::kNone);
   Listpack::Scratch scratch;
-  for (const Listpack::Position position : element_positions(list, step)) {
-    names.emplace_back(hash_bytes(list.read(position, scratch)), position);
-  }
-  std::sort(names.begin(), names.end());
-  for (size_t i = 0; i < names.size(); ++i) {
-    for (size_t j = i + 1; j < names.size() && names[j].first == names[i].first; ++j) {
-      if (list.equals(names[i].second, list.read(names[j].second, scratch))) return true;
+  for (auto p = list.first(); p != Listpack::kNone; p = next_element(list, p, step)) {
+    const std::string_view name = list.read(p, scratch);
+    size_t place = hash_bytes(name) & (places - 1);
+    for (; seen[place] != Listpack::kNone; place = (place + 1) & (places - 1)) {
+      if (list.equals(seen[place], name)) return true;
     }
+    seen[place] = p;
   }
   return false;
 }

@@ -297,6 +297,33 @@ char* Database::edit_string(Entry* entry, size_t length) {
   return raw->data();
 }
 
+EntryOwner Database::make_string(std::string_view key, std::string_view bytes,
+                                 int64_t expires_at_ms, uint32_t access_clock) {
+  return EntryOwner(EntryBuilder::build_string(key, bytes, expires_at_ms, access_clock));
+}
+
+EntryOwner Database::make_integer(std::string_view key, int64_t number, int64_t expires_at_ms,
+                                  uint32_t access_clock) {
+  return EntryOwner(EntryBuilder::build(key, ValueType::kString, Entry::Kind::kInteger,
+                                        static_cast<uint64_t>(number), {}, expires_at_ms,
+                                        access_clock));
+}
+
+EntryOwner Database::make_value(std::string_view key, std::unique_ptr<Value> value,
+                                int64_t expires_at_ms, uint32_t access_clock) {
+  const ValueType type = value->type();
+  return EntryOwner(EntryBuilder::build(key, type, Entry::Kind::kValue,
+                                        reinterpret_cast<uint64_t>(value.release()), {},
+                                        expires_at_ms, access_clock));
+}
+
+bool Database::insert_new(Entry* entry, uint64_t hash) {
+  if (keys_.find(entry->key(), hash) != nullptr) return false;
+  keys_.insert(entry, hash);
+  if (entry->has_expiry()) volatile_.insert(entry, hash);
+  return true;
+}
+
 EntryOwner Database::remove(std::string_view key, uint64_t hash) {
   Entry** slot = keys_.find(key, hash);
   if (slot == nullptr) return nullptr;

@@ -113,6 +113,18 @@ class Database {
     volatile_.reserve(with_expiry);
   }
 
+  // For a loader (see BulkInsert): entries that are in no database yet; `expires_at_ms` may be
+  // kNoExpiry. insert_new() takes over one whose key is not in the database, or answers false; for
+  // a hash with fields that expire, fields_expire() is to follow. It tells the observer nothing:
+  // who loads a dataset tells of it as a whole.
+  static EntryOwner make_string(std::string_view key, std::string_view bytes, int64_t expires_at_ms,
+                                uint32_t access_clock);
+  static EntryOwner make_integer(std::string_view key, int64_t number, int64_t expires_at_ms,
+                                 uint32_t access_clock);
+  static EntryOwner make_value(std::string_view key, std::unique_ptr<Value> value,
+                               int64_t expires_at_ms, uint32_t access_clock);
+  bool insert_new(Entry* entry, uint64_t hash);
+
   // Sets or removes (kNoExpiry) the expiry. Returns the entry, which may have moved. modified() is
   // implied.
   Entry* set_expiry(Entry* entry, int64_t at_ms);
@@ -160,6 +172,9 @@ class Database {
   // Starts loading the bucket of a key's hash into the cache, then the entries it may name.
   void prefetch_bucket(uint64_t hash) const { keys_.prefetch(hash); }
   void prefetch_entry(uint64_t hash) const { keys_.prefetch_elements(hash); }
+  // Where that bucket stands among all of them in memory, until the database changes.
+  size_t bucket_index(uint64_t hash) const { return keys_.bucket_index(hash); }
+  size_t bucket_count() const { return keys_.bucket_count(); }
 
  private:
   friend class Keyspace;

@@ -111,22 +111,23 @@ void Listpack::clear() {
   blob_.data()[kHeaderBytes] = kEndMark;
 }
 
-// Bytes of the entry at `offset`, back-length included; nothing when it is malformed or does not
-// end before the end mark.
-std::optional<size_t> Listpack::checked_span(std::string_view bytes, size_t offset) {
-  const auto* entry = reinterpret_cast<const uint8_t*>(bytes.data()) + offset;
-  const size_t left = bytes.size() - 1 - offset;
+// Bytes of the entry, back-length included; 0 when it is malformed or takes more than `left`.
+size_t Listpack::checked_span(const uint8_t* entry, size_t left) {
   const uint8_t head = *entry;
-  if (head > kInteger64) return std::nullopt;
+  if (head < kInteger13) {
+    const size_t size = entry_size(entry);
+    return left > size && entry[size] == size ? size + 1 : 0;
+  }
+  if (head > kInteger64) return 0;
   const size_t head_bytes = head >= kString12 && head < kString32 ? 2 : head == kString32 ? 5 : 1;
-  if (left < head_bytes) return std::nullopt;
+  if (left < head_bytes) return 0;
   const size_t size = entry_size(entry);
   const size_t back_bytes = back_length_size(size);
-  if (left < size + back_bytes) return std::nullopt;
+  if (left < size + back_bytes) return 0;
+  if (back_bytes == 1) return entry[size] == size ? size + 1 : 0;
   uint8_t expected[kMaxBackLengthBytes];
   write_back_length(size, expected);
-  if (std::memcmp(entry + size, expected, back_bytes) != 0) return std::nullopt;
-  return size + back_bytes;
+  return std::memcmp(entry + size, expected, back_bytes) == 0 ? size + back_bytes : 0;
 }
 
 Status Listpack::check(std::string_view bytes) {
@@ -144,9 +145,10 @@ Status Listpack::check(std::string_view bytes) {
   size_t count = 0;
   size_t offset = kHeaderBytes;
   while (offset < end) {
-    const auto span = checked_span(bytes, offset);
-    if (!span) return corrupt("malformed entry " + std::to_string(count), offset);
-    offset += *span;
+    const size_t span =
+        checked_span(reinterpret_cast<const uint8_t*>(bytes.data()) + offset, end - offset);
+    if (span == 0) return corrupt("malformed entry " + std::to_string(count), offset);
+    offset += span;
     ++count;
   }
   const size_t field = load_unaligned<uint16_t>(bytes.data() + 4);

@@ -229,7 +229,7 @@ class Listpack {
   static size_t write_back_length(size_t entry_size, uint8_t* out);
   static Entry decode(const uint8_t* entry);
   static int64_t decode_integer(const uint8_t* entry);
-  static std::optional<size_t> checked_span(std::string_view bytes, size_t offset);
+  static size_t checked_span(const uint8_t* entry, size_t left);
 
   Position before(Position position) const;
   size_t count_field() const { return load_unaligned<uint16_t>(blob_.data() + 4); }

@@ -125,18 +125,20 @@ Result<std::unique_ptr<SortedSetValue>> SortedSetValue::from_listpack(
 // Of a listpack from outside.
 Status SortedSetValue::check_elements() const {
   if (listpack_.length() % kEntries != 0) return corrupt("the last member has no score");
-  std::string last_member;
+  Scratch scratch, last_scratch;
+  std::string_view last_member;
   double last_score = 0;
-  Scratch scratch;
-  for (auto p = listpack_.first(); p != Listpack::kNone; p = next_member(p)) {
-    const auto score = read_score(listpack_.get(listpack_.next(p)));
+  for (auto p = listpack_.first(); p != Listpack::kNone;) {
+    const auto at_score = listpack_.next(p);
+    const auto score = read_score(listpack_.get(at_score));
     if (!score) return corrupt("a score is not a number");
     const std::string_view member = listpack_.read(p, scratch);
     if (p != listpack_.first() && !in_order(last_score, last_member, *score, member)) {
       return corrupt("the members are not in order");
     }
-    last_member = member;
+    last_member = listpack_.read(p, last_scratch);
     last_score = *score;
+    p = listpack_.next(at_score);
   }
   if (has_duplicates(listpack_, kEntries)) return corrupt("a member appears twice");
   return {};

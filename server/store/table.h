@@ -182,6 +182,9 @@ class Table {
     level_ = 0;
   }
 
+  // The bucket of `hash`, counted in the order in which buckets stand in memory; the table must not
+  // be without any.
+  size_t bucket_index(uint64_t hash) const { return index_of(hash); }
   // Starts loading the bucket of `hash` into the cache.
   void prefetch(uint64_t hash) const {
     if (bucket_count_ > 0) tandem::prefetch(bucket_of(hash));

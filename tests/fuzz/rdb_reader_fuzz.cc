@@ -17,7 +17,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   StringSource source(bytes);
   (void)read_snapshot(&source, {.verify_checksum = false}, &loader);
 
-  (void)decode_value_payload(bytes, {});
+  std::string text;
+  (void)decode_value_payload(bytes, {}, &text);
   (void)decode_libraries_payload(bytes);
   // The same value without a footer, which a fuzzer seldom gets right.
   StringSource value_source(bytes);

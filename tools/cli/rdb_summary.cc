@@ -13,7 +13,7 @@ struct Measure {
 };
 
 Measure measure(const RdbValue& value) {
-  if (const auto* text = std::get_if<std::string>(&value)) return {.bytes = text->size()};
+  if (const auto* text = std::get_if<std::string_view>(&value)) return {.bytes = text->size()};
   if (std::holds_alternative<int64_t>(value)) return {.bytes = sizeof(int64_t)};
   const Value& collection = *std::get<std::unique_ptr<Value>>(value);
   return {collection.type(), collection.size(), collection.memory_usage(),

@@ -31,6 +31,21 @@ TEST(Crc64Test, PiecesGiveTheSameAsTheWhole) {
   }
 }
 
+// Long texts take another way than short ones.
+TEST(Crc64Test, LongTextsGiveTheSameAsByteByByte) {
+  Random random(3);
+  std::string bytes;
+  for (int i = 0; i < 1500; ++i) bytes += static_cast<char>(random.below(256));
+  for (size_t begin = 0; begin < 16; ++begin) {
+    for (size_t size = 0; begin + size <= bytes.size(); size += 61) {
+      const std::string_view text = std::string_view(bytes).substr(begin, size);
+      uint64_t expected = begin;
+      for (const char& byte : text) expected = crc64(expected, {&byte, 1});
+      ASSERT_EQ(crc64(begin, text), expected) << begin << " " << size;
+    }
+  }
+}
+
 TEST(DigestTest, KnownAnswers) {
   EXPECT_EQ(sha1_hex(""), "da39a3ee5e6b4b0d3255bfef95601890afd80709");
   EXPECT_EQ(sha1_hex("abc"), "a9993e364706816aba3e25717850c26c9cd0d89d");

@@ -50,6 +50,38 @@ TEST(Lzf, ShrinksEveryShortStringThatTheLibraryShrinks) {
   EXPECT_LT(shrunk, 4500);
 }
 
+// Against the library: bytes of its own making, and such as nobody would make.
+TEST(Lzf, UnpacksWhatTheLibraryUnpacks) {
+  Random random(5);
+  int unpacked = 0;
+  for (int i = 0; i < 20000; ++i) {
+    std::string packed(1 + random.below(30), '\0');
+    for (char& byte : packed) {
+      // Mostly short distances and counts, or else nothing would be of use.
+      const uint64_t kind = random.below(4);
+      byte = static_cast<char>(kind == 0   ? random.below(256)
+                               : kind == 1 ? random.below(8) << 5
+                                           : random.below(12));
+    }
+    std::string expected(2000, 'x');
+    const unsigned size = ::lzf_decompress(packed.data(), static_cast<unsigned>(packed.size()),
+                                           expected.data(), static_cast<unsigned>(expected.size()));
+    expected.resize(size);
+    const size_t asked = size == 0 ? 1 + random.below(200) : size;
+    const auto text = lzf_decompress(packed, asked);
+    if (size == 0) {
+      EXPECT_FALSE(text.ok());
+      continue;
+    }
+    ++unpacked;
+    ASSERT_TRUE(text.ok());
+    EXPECT_EQ(text.value(), expected);
+    EXPECT_FALSE(lzf_decompress(packed, size + 1).ok());
+    EXPECT_FALSE(lzf_decompress(packed, size - 1).ok());
+  }
+  EXPECT_GT(unpacked, 500);
+}
+
 TEST(Lzf, RefusesAWrongLength) {
   const std::string raw(1000, 'a');
   const auto packed = lzf_compress(raw);

@@ -99,7 +99,8 @@ TEST(HashCodec, ASnapshotIsOfTheVersionThatHoldsItsFields) {
 TEST(HashCodec, ADumpKeepsTheExpiryOfFields) {
   Keyspace keyspace(1);
   const Entry* entry = keyspace.database(0).set_value("h", expiring_hash());
-  const auto value = decode_value_payload(dump_value(*entry), {});
+  std::string text;
+  const auto value = decode_value_payload(dump_value(*entry), {}, &text);
   ASSERT_TRUE(value.ok()) << value.error().to_string();
   EXPECT_EQ(expiries(*std::get<std::unique_ptr<Value>>(value.value())).size(), 2u);
 }

@@ -274,7 +274,8 @@ TEST(DumpPayload, CarriesAValue) {
   fill(keyspace);
   for (int i = 0; i < keyspace.database_count(); ++i) {
     keyspace.database(i).for_each([&](const Entry* entry) {
-      Result<RdbValue> value = decode_value_payload(dump_value(*entry), {});
+      std::string text;
+      Result<RdbValue> value = decode_value_payload(dump_value(*entry), {}, &text);
       ASSERT_TRUE(value.ok()) << value.error().to_string();
       Keyspace copy(1);
       KeyspaceLoader loader(&copy, {});
@@ -289,18 +290,20 @@ TEST(DumpPayload, CarriesAValue) {
 TEST(DumpPayload, FooterIsCheckedFirst) {
   Keyspace keyspace(1);
   const std::string payload = dump_value(*keyspace.database(0).set_string("k", "value"));
-  EXPECT_TRUE(decode_value_payload(payload, {}).ok());
+  std::string text;
+  EXPECT_TRUE(decode_value_payload(payload, {}, &text).ok());
+  EXPECT_EQ(text, "value");
   for (size_t i = 0; i < payload.size(); ++i) {
     std::string damaged = payload;
     damaged[i] = static_cast<char>(damaged[i] ^ 0x10);
-    Result<RdbValue> value = decode_value_payload(damaged, {});
+    Result<RdbValue> value = decode_value_payload(damaged, {}, &text);
     ASSERT_FALSE(value.ok());
     EXPECT_EQ(value.error().message, "DUMP payload version or checksum are wrong");
   }
-  EXPECT_FALSE(decode_value_payload("", {}).ok());
+  EXPECT_FALSE(decode_value_payload("", {}, &text).ok());
   const std::string long_body = "\0\1vv"s + little_endian(11, 2);
   Result<RdbValue> value =
-      decode_value_payload(long_body + little_endian(crc64(0, long_body), 8), {});
+      decode_value_payload(long_body + little_endian(crc64(0, long_body), 8), {}, &text);
   ASSERT_FALSE(value.ok());
   EXPECT_EQ(value.error().kind, ErrorKind::kCorrupt);
 }
