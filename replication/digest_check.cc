@@ -1,5 +1,7 @@
 #include "replication/digest_check.h"
 
+#include <algorithm>
+
 #include "replication/digest_value.h"
 #include "server/base/log.h"
 #include "server/base/stable_hash.h"
@@ -12,6 +14,10 @@ namespace {
 // So many differing keys the log names.
 constexpr size_t kMostReported = 1000;
 constexpr size_t kShownName = 128;
+constexpr size_t kLongestAsked = 16 * 1024;
+constexpr size_t kMostAskedBytes = 16 * 1024;
+// Of a table that is nearly empty.
+constexpr int kMostSteps = 64 * 1024;
 
 void add_line(std::string* out, std::string_view name, std::string_view value) {
   out->append(name).append(":").append(value).append("\r\n");
@@ -74,6 +80,7 @@ void DigestCheck::check(std::string_view text) {
   if (message->libraries && !check_libraries(*message->libraries)) same = false;
   if (!check_keys(*message)) same = false;
   if (!same) ++info_.slices_mismatched;
+  ask_for_surplus();
 }
 
 void DigestCheck::forget_findings() {
@@ -135,7 +142,35 @@ bool DigestCheck::check_keys(const DigestMessage& message) {
 bool DigestCheck::same(const DigestMessage::Key& key, uint64_t salt) {
   if (key.db >= static_cast<uint32_t>(keyspace_.database_count())) return false;
   const Entry* entry = keyspace_.database(static_cast<int>(key.db)).peek(key.name);
+  if (key.digest == DigestMessage::kAbsent) return entry == nullptr;
   return entry != nullptr && key_digest(*entry, salt, key.members) == key.digest;
+}
+
+// Keys that only this server has are in none of the primary's slices: it is asked about some.
+void DigestCheck::ask_for_surplus() {
+  const auto has_surplus = [this](int db) {
+    const auto found = info_.sizes.find(db);
+    return found != info_.sizes.end() && found->second.here > found->second.primary;
+  };
+  if (!has_surplus(asked_db_)) {
+    asked_cursor_ = 0;
+    const auto next = std::ranges::find_if(
+        info_.sizes, [&](const auto& size) { return has_surplus(size.first); });
+    if (next == info_.sizes.end()) return;
+    asked_db_ = next->first;
+  }
+  DigestQuestion question{.db = static_cast<uint32_t>(asked_db_)};
+  size_t bytes = 0;
+  int steps = 0;
+  do {
+    asked_cursor_ = keyspace_.database(asked_db_).scan(asked_cursor_, [&](const Entry* entry) {
+      if (entry->key().size() > kLongestAsked) return;
+      bytes += entry->key().size();
+      question.names.emplace_back(entry->key());
+    });
+  } while (asked_cursor_ != 0 && bytes < kMostAskedBytes && ++steps < kMostSteps &&
+           question.names.size() < DigestQuestion::kMostNames / 2);
+  ask_(question.text());
 }
 
 void DigestCheck::report(const DigestMessage::Key& key) {
@@ -146,7 +181,9 @@ void DigestCheck::report(const DigestMessage::Key& key) {
   if (reported_.size() >= kMostReported) return;
   if (!reported_.insert(stable_hash(key.name, key.db)).second) return;
   log_warning("The key " + quote(key.name.substr(0, kShownName)) + " in database " +
-              std::to_string(key.db) + " differs from the primary's.");
+              std::to_string(key.db) +
+              (key.digest == DigestMessage::kAbsent ? " is not on the primary."
+                                                    : " differs from the primary's."));
   if (reported_.size() == kMostReported) {
     log_warning("Of further keys that differ from the primary's the log is silent.");
   }

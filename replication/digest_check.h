@@ -46,8 +46,11 @@ class DigestCheck {
  public:
   using LibrarySources = std::function<std::vector<std::string>()>;
 
-  DigestCheck(Keyspace* keyspace, LibrarySources library_sources)
-      : keyspace_(*keyspace), library_sources_(std::move(library_sources)) {}
+  // Passes the text of a DigestQuestion to the primary.
+  using Ask = std::function<void(std::string_view question)>;
+
+  DigestCheck(Keyspace* keyspace, LibrarySources library_sources, Ask ask)
+      : keyspace_(*keyspace), library_sources_(std::move(library_sources)), ask_(std::move(ask)) {}
 
   // `text` is the argument of a PING of the primary; what is no digest is ignored. While the
   // stream is being applied, so that keys whose time has come are still to be seen.
@@ -64,11 +67,16 @@ class DigestCheck {
   bool check_sizes(const std::vector<DigestMessage::DatabaseSize>& databases);
   bool check_keys(const DigestMessage& message);
   bool same(const DigestMessage::Key& key, uint64_t salt);
+  void ask_for_surplus();
   void report(const DigestMessage::Key& key);
 
   Keyspace& keyspace_;
   LibrarySources library_sources_;
+  Ask ask_;
   DigestInfo info_;
+  // How far this server's keys were asked for, one database after the other.
+  int asked_db_ = 0;
+  uint64_t asked_cursor_ = 0;
   std::unordered_set<uint64_t> reported_;  // hashes of the keys that the log has named
 };
 

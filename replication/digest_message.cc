@@ -56,14 +56,14 @@ class Pieces {
 
 constexpr size_t kDatabaseBytes = 12;
 constexpr size_t kLeastKeyBytes = 20;
-constexpr size_t kLeastMemberBytes = 4;
+constexpr size_t kLeastTextBytes = 4;
 
 DigestMessage::Key read_key(Pieces* pieces) {
   DigestMessage::Key key;
   key.db = pieces->number32();
   key.name = pieces->text();
   key.digest = pieces->number(8);
-  for (size_t left = pieces->count(kLeastMemberBytes); left > 0 && !pieces->broken(); --left) {
+  for (size_t left = pieces->count(kLeastTextBytes); left > 0 && !pieces->broken(); --left) {
     key.members.push_back(pieces->text());
   }
   return key;
@@ -125,6 +125,25 @@ std::string DigestMessageWriter::finish() && {
   put(&text_, keys_, 4);
   text_.append(key_text_);
   return std::move(text_);
+}
+
+std::string DigestQuestion::text() const {
+  std::string text;
+  put(&text, db, 4);
+  put(&text, names.size(), 4);
+  for (const std::string& name : names) put_text(&text, name);
+  return text;
+}
+
+std::optional<DigestQuestion> DigestQuestion::parse(std::string_view text) {
+  Pieces pieces(text);
+  DigestQuestion question;
+  question.db = pieces.number32();
+  for (size_t left = pieces.count(kLeastTextBytes); left > 0 && !pieces.broken(); --left) {
+    question.names.emplace_back(pieces.text());
+  }
+  if (pieces.broken() || !pieces.at_end()) return std::nullopt;
+  return question;
 }
 
 uint64_t libraries_digest(const std::vector<std::string>& sources) {

@@ -19,6 +19,8 @@ namespace tandem {
 //   digest (8), count (4) of members, for each: length (4), name
 struct DigestMessage {
   static constexpr std::string_view kMagic = "tandem-digest-1:";
+  // The digest of a key that the primary does not have; no key that is there has it.
+  static constexpr uint64_t kAbsent = 0;
 
   struct DatabaseSize {
     uint32_t db;
@@ -64,6 +66,21 @@ class DigestMessageWriter {
   std::string text_;
   std::string key_text_;
   size_t database_count_at_;
+};
+
+// Keys of a database about which a replica asks its primary, because it has more than that one: it
+// is told with the next digests. Travels behind an acknowledgement, where servers that know nothing
+// of it do not look: REPLCONF ACK offset DIGEST-ASK question. The text is database (4) | count (4)
+// of keys, for each: length (4), name.
+struct DigestQuestion {
+  static constexpr size_t kMostNames = 512;
+
+  uint32_t db = 0;
+  std::vector<std::string> names;
+
+  std::string text() const;
+  // Nothing when it is malformed.
+  static std::optional<DigestQuestion> parse(std::string_view text);
 };
 
 // Of the source texts of all libraries, in any order.

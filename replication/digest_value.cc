@@ -194,7 +194,8 @@ size_t size_of(const Entry& entry) {
 uint64_t key_digest(const Entry& entry, uint64_t salt, std::span<const std::string_view> named) {
   uint64_t digest = join_hashes(static_cast<uint64_t>(entry.type()), size_of(entry));
   digest = join_hashes(digest, static_cast<uint64_t>(entry.expires_at_ms()));
-  return join_hashes(digest, ValueDigest(salt, named).of(entry));
+  // Zero stands for a key that is not there.
+  return std::max<uint64_t>(1, join_hashes(digest, ValueDigest(salt, named).of(entry)));
 }
 
 size_t digest_windows(const Entry& entry) {

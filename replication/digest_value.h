@@ -24,6 +24,7 @@ namespace tandem {
 inline constexpr size_t kWindowElements = 256;
 inline constexpr size_t kWindowBytes = 64 * 1024;
 
+// Never 0.
 uint64_t key_digest(const Entry& entry, uint64_t salt, std::span<const std::string_view> named);
 
 // How many windows a value has; 1: every digest covers it all, but for long texts.

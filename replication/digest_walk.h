@@ -28,6 +28,10 @@ class DigestWalk {
   // left of the round. Not while a unit of effects is open: it speaks of the stream's end.
   std::string next_slice();
 
+  // A replica wants to know about these keys: the next slices begin with them. What is too much at
+  // once is passed over.
+  void ask(DigestQuestion question);
+
   uint64_t slices() const { return slices_; }
   // How often every key has been looked at.
   uint64_t rounds() const { return rounds_; }
@@ -35,12 +39,14 @@ class DigestWalk {
  private:
   bool full(const DigestMessageWriter& writer, int64_t deadline_us) const;
   bool step(DigestMessageWriter* writer);
-  void add_entry(const Entry& entry, DigestMessageWriter* writer);
+  void answer(DigestMessageWriter* writer);
+  void add_entry(int db, const Entry& entry, DigestMessageWriter* writer);
 
   Keyspace& keyspace_;
   Clock& clock_;
   Random& random_;
   LibrarySources library_sources_;
+  DigestQuestion asked_;
   int db_ = 0;
   uint64_t cursor_ = 0;
   uint64_t slices_ = 0;

@@ -377,6 +377,12 @@ void PrimaryConnection::acknowledge() {
   }
 }
 
+void PrimaryConnection::ask(std::string_view question) {
+  if (!link_up() || session_ == nullptr) return;
+  send(encode_request(
+      {"REPLCONF", "ACK", std::to_string(parts_.history.offset()), "DIGEST-ASK", question}));
+}
+
 void PrimaryConnection::on_closed(std::string_view reason) {
   forget_session();
   log_notice("Connection with master lost: " + std::string(reason));

@@ -59,6 +59,8 @@ class PrimaryConnection {
   void cron();
   // The primary has asked for an acknowledgement: it follows when what arrived has been applied.
   void acknowledge_soon() { acknowledge_wanted_ = true; }
+  // Asks the primary about keys (a DigestQuestion); nothing happens without a link.
+  void ask(std::string_view question);
 
   bool active() const { return state_ != State::kNone; }
   bool link_up() const { return state_ == State::kConnected; }

@@ -36,8 +36,9 @@ Replication::Replication(World world)
                  [this] { promote(); }}),
       digest_walk_(&executor_.keyspace(), &clock_, &random_,
                    [this] { return persistence_.hooks().library_sources(); }),
-      digest_check_(&executor_.keyspace(),
-                    [this] { return persistence_.hooks().library_sources(); }),
+      digest_check_(
+          &executor_.keyspace(), [this] { return persistence_.hooks().library_sources(); },
+          [this](std::string_view question) { primary_->ask(question); }),
       primary_(std::make_unique<PrimaryConnection>(PrimaryConnection::Parts{
           world.config, world.env, world.loop, world.clock, world.executor, world.persistence,
           history_, [this](std::string_view bytes) { feed(bytes); },
@@ -374,6 +375,13 @@ void Replication::send_digest() {
   if (period == 0 || cron_runs_ % period != 0 || failover_.active()) return;
   if (executor_.effects().in_unit() || replicas_.count_acknowledged(0) == 0) return;
   feed(encode_request({"PING", digest_walk_.next_slice()}));
+}
+
+void Replication::digest_asked(Client& client, std::string_view question) {
+  if (replicas_.find(client) == nullptr) return;
+  // Only who writes the stream can answer in it.
+  if (is_replica()) return primary_->ask(question);
+  if (auto asked = DigestQuestion::parse(question)) digest_walk_.ask(*std::move(asked));
 }
 
 void Replication::update_good_replicas() {

@@ -95,6 +95,9 @@ class Replication final : public EffectSink, public ClientObserver {
   // The argument of a PING in the primary's stream: a digest to be compared.
   void check_digest(std::string_view text) { digest_check_.check(text); }
 
+  // REPLCONF ACK … DIGEST-ASK: a replica asks about keys. Ignored for a client that is no replica.
+  void digest_asked(Client& client, std::string_view question);
+
   ReplicationInfo info() const;
   // What waits to be sent to replicas; a backlog of the wanted size is not part of it.
   size_t output_bytes() const { return replicas_.output_bytes() + stream_beyond_backlog(); }

@@ -218,7 +218,8 @@ bool set_option(Call& call, std::string_view name, std::string_view value) {
   return false;
 }
 
-// REPLCONF ACK offset [FACK offset]: a replica's report, which is never answered.
+// REPLCONF ACK offset [FACK offset | DIGEST-ASK question]: a replica's report, which is never
+// answered.
 void acknowledge(Call& call) {
   const Args args = call.args;
   const auto offset = parse_uint64(args[2]);
@@ -226,6 +227,9 @@ void acknowledge(Call& call) {
   std::optional<uint64_t> aof_offset;
   if (args.size() > 4 && equals_ignore_case(args[3], "fack")) aof_offset = parse_uint64(args[4]);
   replication(call).acknowledged(call.client, *offset, aof_offset);
+  if (args.size() > 4 && equals_ignore_case(args[3], "digest-ask")) {
+    replication(call).digest_asked(call.client, args[4]);
+  }
 }
 
 void replconf_command(Call& call) {

@@ -117,7 +117,7 @@ def aof_is_same(client):
 def run(program, seed, count):
     servers = []
     try:
-        servers.append(peers.TcpServer(program, "--appendonly", "yes"))
+        servers.append(peers.TcpServer(program, "--appendonly", "yes", "--repl-digest-period", "1"))
         follow = ("--replicaof", "127.0.0.1 %d" % servers[0].port)
         servers.append(peers.TcpServer(program, *follow))
         servers.append(peers.TcpServer("redis-server", *follow))
@@ -129,6 +129,8 @@ def run(program, seed, count):
                 replication_field(replica, "slave_repl_offset") ==
                 replication_field(client, "master_repl_offset") and
                 dataset(replica) == dataset(client)))
+        assert replication_field(replicas[0], "digest_slices_mismatched") in ("", "0"), \
+            replicas[0].command("INFO", "replication").decode()
         peers.await_condition("the AOF has the same dataset", lambda: aof_is_same(client))
     finally:
         for server in servers:

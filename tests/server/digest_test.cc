@@ -49,6 +49,11 @@ TEST(Digest, AReplicaThatWasWrittenToNamesTheKey) {
   EXPECT_GE(count(pair.replica, "digest_slices_mismatched"), 1);
   EXPECT_TRUE(pair.replica.logged("The key \"small\" in database 0 differs from the primary's."));
 
+  pair.replica.run("SET", "only here", "1");
+  EXPECT_TRUE(eventually([&] {
+    return pair.replica.logged("The key \"only here\" in database 0 is not on the primary.");
+  }));
+
   const Output status = pair_status(pair.primary);
   EXPECT_EQ(status.code, 1);
   EXPECT_THAT(status.out, HasSubstr("DIFFERENT"));

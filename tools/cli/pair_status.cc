@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
@@ -25,6 +26,8 @@ constexpr const char* kUsage =
     "so once and exits with 1 when something is not as it should be.\n";
 // Between the two looks of --once, from which the rate of the stream is known.
 constexpr double kOnceSeconds = 0.5;
+// Asking for all code of all libraries costs servers and network more than the rest.
+constexpr int64_t kLooksPerLibraries = 10;
 
 int fail(const std::string& message) {
   std::fprintf(stderr, "tandem-cli: %s\n", message.c_str());
@@ -186,10 +189,13 @@ class Watch {
  public:
   explicit Watch(const Options& options) : options_(options) {}
 
+  // The first look only makes the second one know a rate.
   Status look() {
-    Result<PairView> view = look_at_pair(options_);
+    const bool with_libraries = looks_++ % kLooksPerLibraries == 1;
+    Result<PairView> view = look_at_pair(options_, with_libraries);
     if (!view) return view.error();
     const auto now = SteadyClock::now();
+    if (!with_libraries) keep_libraries(&view.value());
     const ServerView& primary = view.value().front();
     rate_.reset();
     if (!view_.empty() && view_.front().address == primary.address && primary.failure.empty() &&
@@ -211,7 +217,15 @@ class Watch {
   bool well() const { return problems_of(view_).empty(); }
 
  private:
+  void keep_libraries(PairView* view) const {
+    for (ServerView& server : *view) {
+      const auto before = std::ranges::find(view_, server.address, &ServerView::address);
+      if (before != view_.end()) server.libraries = before->libraries;
+    }
+  }
+
   const Options& options_;
+  int64_t looks_ = 0;
   PairView view_;
   std::optional<double> rate_;
   SteadyClock::time_point looked_at_;

@@ -117,7 +117,8 @@ struct Answer {
 
 class Tour {
  public:
-  explicit Tour(const Options& options) : options_(options) {}
+  Tour(const Options& options, bool with_libraries)
+      : options_(options), with_libraries_(with_libraries) {}
 
   Result<PairView> run() {
     Result<Answer> top = find_primary();
@@ -139,8 +140,10 @@ class Tour {
     if (!server) return server.error();
     Result<Fields> replication = peer.value().info("replication");
     if (!replication) return replication.error();
-    if (view != nullptr) view->libraries = peer.value().libraries();
-    return Answer{endpoint, std::move(replication).value(), text_of(server.value(), "run_id")};
+    if (view != nullptr && with_libraries_) view->libraries = peer.value().libraries();
+    std::string run_id = text_of(server.value(), "run_id");
+    if (run_id.empty()) run_id = endpoint.to_string();
+    return Answer{endpoint, std::move(replication).value(), std::move(run_id)};
   }
 
   // The server from which on nobody above can be reached.
@@ -223,6 +226,7 @@ class Tour {
   }
 
   const Options& options_;
+  bool with_libraries_;
   PairView view_;
   std::set<std::string> run_ids_;
   std::vector<Answer> on_the_way_;
@@ -258,7 +262,9 @@ void add_replica_problems(const ServerView& replica, const ServerView& primary,
 
 }  // namespace
 
-Result<PairView> look_at_pair(const Options& options) { return Tour(options).run(); }
+Result<PairView> look_at_pair(const Options& options, bool with_libraries) {
+  return Tour(options, with_libraries).run();
+}
 
 std::vector<std::string> differing_libraries(const ServerView& a, const ServerView& b) {
   std::set<std::string> names;

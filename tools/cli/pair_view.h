@@ -51,8 +51,9 @@ using PairView = std::vector<ServerView>;
 
 // Asks the server of the options, the primary above it, and all replicas below that, each over a
 // connection of its own with the account of the options. A server that does not answer is there
-// with its failure; an error only when the first one cannot be asked.
-Result<PairView> look_at_pair(const Options& options);
+// with its failure; an error only when the first one cannot be asked. Libraries, which may be many,
+// are asked for when they are wanted.
+Result<PairView> look_at_pair(const Options& options, bool with_libraries);
 
 // What is not as it should be, for each such thing a line that begins with the server's address.
 std::vector<std::string> problems_of(const PairView& view);

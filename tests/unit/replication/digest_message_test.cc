@@ -71,6 +71,19 @@ TEST(DigestMessage, EveryDamagedByteIsReadWithinBounds) {
   }
 }
 
+TEST(DigestQuestion, IsReadAsItWasWrittenOrNotAtAll) {
+  const std::string text = DigestQuestion{7, {"one", "", std::string("t\0o", 3)}}.text();
+  const auto question = DigestQuestion::parse(text);
+  ASSERT_TRUE(question);
+  EXPECT_EQ(question->db, 7u);
+  EXPECT_EQ(question->names, (std::vector<std::string>{"one", "", std::string("t\0o", 3)}));
+  for (size_t length = 0; length < text.size(); ++length) {
+    EXPECT_FALSE(DigestQuestion::parse(text.substr(0, length))) << length;
+  }
+  EXPECT_FALSE(DigestQuestion::parse(text + "x"));
+  EXPECT_FALSE(DigestQuestion::parse(std::string("\0\0\0\0\xff\xff\xff\xff", 8)));
+}
+
 TEST(DigestMessage, LibrariesCountInAnyOrder) {
   EXPECT_EQ(libraries_digest({"a", "b"}), libraries_digest({"b", "a"}));
   EXPECT_NE(libraries_digest({"a", "b"}), libraries_digest({"a", "c"}));

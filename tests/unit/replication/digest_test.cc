@@ -92,11 +92,41 @@ TEST_F(DigestTest, AKeyThatOnlyOneSideHasShowsInTheSizes) {
   on_replica({"SET", "extra", "1"});
   await_slices(1);
   EXPECT_THAT(info_text(replica_->info()), HasSubstr("digest_size_mismatches:db0=2,1\r\n"));
+  // Asked about what the replica has, the primary tells which it is.
+  await_slices(2);
+  EXPECT_EQ(found().first_bad_key, "extra");
+  replica_->replication.reset_stats();
   on_replica({"DEL", "extra"});
   on_replica({"DEL", "shared"});
   await_slices(1);
   EXPECT_THAT(info_text(replica_->info()), HasSubstr("digest_size_mismatches:db0=0,1\r\n"));
   EXPECT_EQ(found().first_bad_key, "shared");
+}
+
+// Keys whose time has come are there on both sides until the primary says otherwise.
+TEST_F(DigestTest, AmongManyKeysTheExtraOnesAreFound) {
+  start();
+  const auto add = [this](const std::string& name, const std::string& ms) {
+    primary_->keyspace.set_time(primary_->clock.wall_ms());
+    on_primary({"SET", name, "x", "PX", ms});
+  };
+  for (int i = 0; i < 600; ++i) add("key" + std::to_string(i), i % 2 == 0 ? "1" : "1000000");
+  ASSERT_TRUE(world_.run_until([this] { return replica_->in_sync_with(*primary_); }));
+  replica_->keyspace.database(3).set_string("extra", "x");
+  ASSERT_TRUE(world_.run_until([this] { return found().first_bad_db >= 0; }));
+  EXPECT_EQ(found().first_bad_key, "extra");
+  EXPECT_EQ(found().first_bad_db, 3);
+  replica_->keyspace.database(3).erase("extra");
+  await_slices(1);
+  replica_->replication.reset_stats();
+  replica_->keyspace.database(0).set_string("another", "x");
+  ASSERT_TRUE(world_.run_until([this] { return found().first_bad_db >= 0; }));
+  EXPECT_EQ(found().first_bad_key, "another");
+  replica_->keyspace.database(0).erase("another");
+  await_slices(2);
+  const uint64_t mismatched = found().slices_mismatched;
+  await_slices(10);
+  EXPECT_EQ(found().slices_mismatched, mismatched);
 }
 
 TEST_F(DigestTest, LibrariesAreCompared) {
@@ -139,6 +169,12 @@ TEST_F(DigestTest, ReplicasOfReplicasCompareToo) {
   EXPECT_EQ(third.info().digests.first_bad_key, "key");
   EXPECT_EQ(found().slices_mismatched, 0u);
   EXPECT_EQ(third.info().offset, primary_->info().offset);
+  // What it asks travels up to who can answer.
+  TestClient(&world_, "t").ask({"SET", "key", "1"});
+  third.replication.reset_stats();
+  third.keyspace.database(5).set_string("extra", "x");
+  ASSERT_TRUE(world_.run_until([&] { return third.info().digests.first_bad_db >= 0; }));
+  EXPECT_EQ(third.info().digests.first_bad_key, "extra");
 }
 
 TEST_F(DigestTest, WhatAClientSaysIsNoDigest) {
@@ -149,10 +185,29 @@ TEST_F(DigestTest, WhatAClientSaysIsNoDigest) {
 
 TEST_F(DigestTest, AMalformedDigestIsIgnored) {
   start("");
-  DigestCheck check(&replica_->keyspace, [] { return std::vector<std::string>(); });
+  DigestCheck check(
+      &replica_->keyspace, [] { return std::vector<std::string>(); }, [](std::string_view) {});
   check.check("tandem-digest-1:nonsense");
   check.check("a ping");
   EXPECT_EQ(check.info().slices_checked, 0u);
+}
+
+TEST_F(DigestTest, AHostileQuestionIsIgnored) {
+  start();
+  on_primary({"SET", "key", "1"});
+  TestClient client(&world_, "p");
+  client.raw_mode = true;
+  client.send({"PSYNC", "?", "-1"});
+  for (const std::string& question :
+       {DigestQuestion{99, {"key"}}.text(), DigestQuestion{0, {"key", "none", ""}}.text(),
+        DigestQuestion{0, std::vector<std::string>(1000, "key")}.text(), std::string("\xff\xff"),
+        std::string()}) {
+    client.send({"REPLCONF", "ACK", "0", "DIGEST-ASK", question});
+    await_slices(2);
+  }
+  EXPECT_EQ(found().slices_mismatched, 0u);
+  EXPECT_FALSE(client.closed());
+  EXPECT_THAT(client.raw, HasSubstr("none"));
 }
 
 }  // namespace
