@@ -40,8 +40,8 @@ std::string sizes_text(const DigestInfo& info) {
   std::string text;
   for (const auto& [db, size] : info.sizes) {
     if (!text.empty()) text += ';';
-    text += "db" + std::to_string(db) + "=" + std::to_string(size.here) + "," +
-            std::to_string(size.primary);
+    text += "db" + std::to_string(db) + ":replica=" + std::to_string(size.here) +
+            ",primary=" + std::to_string(size.primary);
   }
   return text;
 }

@@ -256,7 +256,7 @@ void add_replica_problems(const ServerView& replica, const ServerView& primary,
   if (!replica.digests || replica.digests->all_same()) return;
   const auto& [checked, mismatched, key, sizes, libraries] = *replica.digests;
   if (!key.empty()) add("its data differ from the primary's, first at the key " + key);
-  if (!sizes.empty()) add("it has not as many keys as the primary: " + sizes);
+  if (!sizes.empty()) add("it does not have as many keys as the primary: " + sizes);
   if (libraries) add("the digest of its libraries is not the primary's");
 }
 

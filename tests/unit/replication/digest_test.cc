@@ -91,7 +91,8 @@ TEST_F(DigestTest, AKeyThatOnlyOneSideHasShowsInTheSizes) {
   ASSERT_TRUE(world_.run_until([this] { return on_replica({"GET", "shared"}) == "1"; }));
   on_replica({"SET", "extra", "1"});
   await_slices(1);
-  EXPECT_THAT(info_text(replica_->info()), HasSubstr("digest_size_mismatches:db0=2,1\r\n"));
+  EXPECT_THAT(info_text(replica_->info()),
+              HasSubstr("digest_size_mismatches:db0:replica=2,primary=1\r\n"));
   // Asked about what the replica has, the primary tells which it is.
   await_slices(2);
   EXPECT_EQ(found().first_bad_key, "extra");
@@ -99,7 +100,8 @@ TEST_F(DigestTest, AKeyThatOnlyOneSideHasShowsInTheSizes) {
   on_replica({"DEL", "extra"});
   on_replica({"DEL", "shared"});
   await_slices(1);
-  EXPECT_THAT(info_text(replica_->info()), HasSubstr("digest_size_mismatches:db0=0,1\r\n"));
+  EXPECT_THAT(info_text(replica_->info()),
+              HasSubstr("digest_size_mismatches:db0:replica=0,primary=1\r\n"));
   EXPECT_EQ(found().first_bad_key, "shared");
 }
 
