@@ -302,6 +302,7 @@ Result<RdbEnd> read_snapshot(ByteSource* source, const RdbReadOptions& options, 
   const Result<bool> enveloped = unpacked.open(EnvelopeKind::kSnapshot);
   if (!enveloped.ok()) return enveloped.error();
   Result<RdbEnd> end = SnapshotReader(&unpacked, source, options, target).read();
+  if (end.ok()) end.value().unpacked = end.value().offset;
   if (!enveloped.value()) return end;
   if (!end.ok()) {
     Error error = end.error();

@@ -50,7 +50,8 @@ struct RdbReadOptions {
 
 struct RdbEnd {
   int version = 0;
-  uint64_t offset = 0;  // one past the last byte of the snapshot
+  uint64_t offset = 0;    // one past the last byte of the snapshot
+  uint64_t unpacked = 0;  // that offset in what an LZ4 frame unpacks to; the same without one
   // kLz4 for a file in an envelope. Else not known (kNone): each string may be compressed or not.
   RdbCompression compression = RdbCompression::kNone;
 };

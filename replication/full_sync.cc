@@ -11,6 +11,7 @@
 
 #include "persistence/rdb_file.h"
 #include "persistence/rdb_format.h"
+#include "replication/snapshot_send.h"
 #include "server/base/byte_stream.h"
 #include "server/base/log.h"
 
@@ -66,7 +67,8 @@ bool same_snapshot(const Replica& a, const Replica& b) {
   return a.handshake.exclude_keys == b.handshake.exclude_keys &&
          a.handshake.exclude_functions == b.handshake.exclude_functions &&
          a.handshake.version_given == b.handshake.version_given &&
-         a.handshake.reads_field_expiry == b.handshake.reads_field_expiry;
+         a.handshake.reads_field_expiry == b.handshake.reads_field_expiry &&
+         a.compressed == b.compressed;
 }
 
 }  // namespace
@@ -78,6 +80,8 @@ struct FullSync::Transfer {
   uint64_t offset = 0;  // of the stream, where the snapshot was taken
   std::string history_id;
   std::vector<Replica*> replicas;
+  bool compressed = false;
+  std::shared_ptr<SharedCounter> raw_bytes = std::make_shared<SharedCounter>();
   bool child_ended = false;
   bool failed = false;
 
@@ -180,6 +184,7 @@ void FullSync::start(std::vector<Replica*> group) {
   transfer->offset = parts_.history.offset();
   transfer->history_id = parts_.history.id();
   transfer->replicas = std::move(group);
+  transfer->compressed = transfer->replicas.front()->compressed;
   transfers_.push_back(std::move(owned));
   log_notice(std::string("Starting BGSAVE for SYNC with target: ") +
              (transfer->diskless ? "replicas sockets" : "disk"));
@@ -221,8 +226,6 @@ Status FullSync::start_child(Transfer* transfer, const Replica& kind) {
   } else if (!kind.handshake.reads_field_expiry) {
     options.version = std::min(options.version, rdb::kVersion);
   }
-  // Nobody but this server's own tools reads a compressed file.
-  if (options.compression == RdbCompression::kLz4) options.compression = RdbCompression::kLzf;
   return transfer->diskless ? fork_into_pipe(transfer, std::move(source), options)
                             : fork_into_file(transfer, std::move(source), options);
 }
@@ -233,11 +236,12 @@ Status FullSync::fork_into_pipe(Transfer* transfer, SnapshotSource source,
   if (!made.ok()) return made.error();
   const TransferPipe pipe = made.value();
   const pid_t parent = getpid();
-  auto body = [pipe, parent, source = std::move(source), options] {
+  auto body = [pipe, parent, source = std::move(source), options, compressed = transfer->compressed,
+               raw_bytes = transfer->raw_bytes] {
     // With its own copy of the reading end the child would never learn that the parent has gone.
     if (getpid() != parent) close(pipe.read_fd);
     PipeSink sink(pipe.write_fd);
-    return report(write_snapshot(&sink, source, options));
+    return report(send_snapshot(&sink, source, options, compressed, raw_bytes.get()));
   };
   const uint64_t id = transfer->id;
   const Status forked = parts_.persistence.fork_child(
@@ -261,8 +265,12 @@ Status FullSync::fork_into_file(Transfer* transfer, SnapshotSource source,
       "temp-sync-" + std::to_string(getpid()) + "-" + std::to_string(transfer->id) + ".rdb";
   transfer->file_path = join_path(directory, name);
   transfer->pipe_ended = true;
-  auto body = [env = &parts_.env, directory, name, source = std::move(source), options] {
-    return report(save_rdb_file(*env, directory, name + ".part", name, source, options));
+  auto body = [env = &parts_.env, directory, name, source = std::move(source), options,
+               compressed = transfer->compressed, raw_bytes = transfer->raw_bytes] {
+    return report(replace_file(
+        *env, directory, name + ".part", name, options.sync_every, [&](ByteSink* sink) {
+          return send_snapshot(sink, source, options, compressed, raw_bytes.get());
+        }));
   };
   return parts_.persistence.fork_child(
       ChildPurpose::kReplication, std::move(body),
@@ -302,7 +310,7 @@ void FullSync::relay(uint64_t transfer_id, std::string_view piece) {
     erase_finished();
     return;
   }
-  for (Replica* replica : transfer->replicas) parts_.replicas.send(*replica, piece);
+  for (Replica* replica : transfer->replicas) parts_.replicas.send_packed(*replica, piece);
   if (largest_output(*transfer) > kHighWater && !transfer->pipe_paused) {
     transfer->pipe_paused = true;
     parts_.loop.pause_pipe(transfer->pipe, true);
@@ -330,6 +338,7 @@ void FullSync::finish_pipe(Transfer& transfer) {
 
 // The replica has been given the whole snapshot.
 void FullSync::sent(Transfer& transfer, Replica& replica) {
+  parts_.replicas.add_raw_bytes(transfer.raw_bytes->value());
   if (replica.handshake.rdb_only) {
     log_notice("RDB transfer completed, rdb only replica (" + replica.name() + ") is disconnected");
     leave(transfer, replica);
@@ -398,7 +407,7 @@ bool FullSync::send_file_to(Transfer& transfer, Replica& replica, uint64_t* posi
            count.ok() ? "the snapshot file has become shorter" : count.error().to_string());
       return false;
     }
-    parts_.replicas.send(replica, std::string_view(piece).substr(0, count.value()));
+    parts_.replicas.send_packed(replica, std::string_view(piece).substr(0, count.value()));
     *position += count.value();
   }
   return true;

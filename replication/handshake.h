@@ -10,6 +10,7 @@ struct ReplicaHandshake {
   std::string ip_address;  // empty: the address it connects from
   bool capa_eof = false;
   bool capa_psync2 = false;
+  bool capa_lz4 = false;
   bool version_given = false;       // without one it is a Redis 7.0, which reads RDB version 10
   bool reads_field_expiry = false;  // a version from 9 on, which reads RDB version 80
   bool rdb_only = false;            // a snapshot and no stream

@@ -51,6 +51,7 @@ void add_replica_role(const ReplicationInfo& info, Lines* lines) {
   lines->add("replicas_repl_buffer_peak", 0);
   if (info.sync_in_progress) add_sync_progress(info, lines);
   if (!info.link_up) lines->add("master_link_down_since_seconds", info.link_down_since_s);
+  if (info.link_up) lines->add("master_link_compression", info.link_compressed ? "lz4" : "no");
   lines->add("slave_priority", info.priority);
   lines->add("slave_read_only", info.read_only);
   lines->add("replica_announced", info.announced);
@@ -70,7 +71,8 @@ std::string info_text(const ReplicationInfo& info) {
     lines.add("slave" + std::to_string(number++),
               "ip=" + replica.ip + ",port=" + std::to_string(replica.port) + ",state=" +
                   std::string(replica.state) + ",offset=" + std::to_string(replica.offset) +
-                  ",lag=" + std::to_string(replica.lag_s) + ",type=replica");
+                  ",lag=" + std::to_string(replica.lag_s) + ",type=replica" +
+                  (replica.compressed ? ",compression=lz4" : ""));
   }
   lines.add("replicas_waiting_psync", info.replicas_waiting_psync);
   lines.add("master_failover_state", info.failover_state);
@@ -82,6 +84,10 @@ std::string info_text(const ReplicationInfo& info) {
   lines.add("repl_backlog_size", info.backlog_size);
   lines.add("repl_backlog_first_byte_offset", info.backlog_first_offset);
   lines.add("repl_backlog_histlen", info.backlog_length);
+  lines.add("repl_input_raw_bytes", info.raw_bytes_in);
+  lines.add("repl_input_wire_bytes", info.bytes_in);
+  lines.add("repl_output_raw_bytes", info.raw_bytes_out);
+  lines.add("repl_output_wire_bytes", info.bytes_out);
   return text + info_text(info.digests);
 }
 

@@ -24,7 +24,8 @@ struct ReplicaInfo {
   int port = 0;
   std::string_view state;  // "wait_bgsave", "send_bulk" or "online"
   uint64_t offset = 0;     // acknowledged
-  int64_t lag_s = 0;       // since the last acknowledgement
+  bool compressed = false;
+  int64_t lag_s = 0;  // since the last acknowledgement
 };
 
 // Blocks of the stream, shared by all that have not read them.
@@ -45,6 +46,7 @@ struct ReplicationInfo {
   // As in ROLE: connect, connecting, handshake, sync, connected, or that the primary was refused.
   std::string_view link_state;
   bool link_up = false;
+  bool link_compressed = false;
   int64_t last_io_ago_s = -1;  // -1: no link
   bool sync_in_progress = false;
   uint64_t read_offset = 0;       // received
@@ -77,8 +79,9 @@ struct ReplicationInfo {
 
   DigestInfo digests;
   ReplicationStats stats;
-  uint64_t bytes_in = 0;   // of streams and snapshots received
-  uint64_t bytes_out = 0;  // of streams and snapshots sent
+  // Of streams and snapshots received and sent: on the wire, and before compression.
+  uint64_t bytes_in = 0, raw_bytes_in = 0;
+  uint64_t bytes_out = 0, raw_bytes_out = 0;
 };
 
 // The lines of INFO replication, without its heading.

@@ -15,6 +15,7 @@ namespace tandem {
 namespace {
 
 constexpr size_t kLongestLine = 64 * 1024;
+constexpr size_t kKeptUnpacked = 1024 * 1024;
 // How long a stream waits that came while a function runs.
 constexpr uint64_t kBusyRetryMs = 1;
 
@@ -277,6 +278,7 @@ void PrimaryConnection::load_snapshot() {
 
 void PrimaryConnection::loaded(Status result) {
   if (result.ok() && refuses_empty()) return refuse();
+  raw_bytes_in_ += load_->raw_bytes();
   if (result.ok()) result = install();
   if (!result.ok()) {
     retry("Failed trying to load the MASTER synchronization DB: " + result.error().to_string());
@@ -352,18 +354,61 @@ void PrimaryConnection::keep_snapshot_file() {
 
 void PrimaryConnection::enter_stream() {
   applier_.begin(session_->client);
+  decoder_.begin();
+  unpacked_.clear();
   set_state(State::kConnected);
   acknowledge();
 }
 
 size_t PrimaryConnection::stream_input(std::string_view input) {
-  const Result<size_t> taken = applier_.apply(input);
-  if (!taken.ok()) {
-    retry("The stream of the master cannot be read: " + taken.error().to_string());
-    return input.size();
+  size_t taken = 0;
+  if (decoder_.undecided()) {
+    const Result<size_t> looked = decoder_.look(input);
+    if (!looked.ok()) return unreadable(looked.error(), input);
+    if (decoder_.undecided()) return 0;
+    taken = looked.value();
   }
-  if (acknowledge_wanted_ && session_ != nullptr) acknowledge();
+  if (decoder_.compressed()) return taken + packed_stream_input(input.substr(taken));
+  const std::optional<size_t> applied = apply(input);
+  if (!applied) return input.size();
+  raw_bytes_in_ += *applied;
+  return *applied;
+}
+
+size_t PrimaryConnection::packed_stream_input(std::string_view input) {
+  size_t taken = 0;
+  while (true) {
+    const size_t before = unpacked_.size();
+    const Result<size_t> step = decoder_.unpack(input.substr(taken), &unpacked_);
+    if (!step.ok()) return unreadable(step.error(), input);
+    taken += step.value();
+    if (step.value() == 0 && unpacked_.size() == before) return taken;
+    if (unpacked_.size() == before) continue;
+    raw_bytes_in_ += unpacked_.size() - before;
+    const std::optional<size_t> applied = apply(unpacked_);
+    if (!applied) return input.size();
+    unpacked_.erase(0, *applied);
+    // After a long command.
+    if (unpacked_.empty() && unpacked_.capacity() > kKeptUnpacked) unpacked_.shrink_to_fit();
+  }
+}
+
+// Runs what is whole in the stream. Nothing when the link has ended by that.
+std::optional<size_t> PrimaryConnection::apply(std::string_view stream) {
+  const Result<size_t> taken = applier_.apply(stream);
+  if (!taken.ok()) {
+    unreadable(taken.error(), stream);
+    return std::nullopt;
+  }
+  if (session_ == nullptr) return std::nullopt;
+  if (acknowledge_wanted_) acknowledge();
   return taken.value();
+}
+
+// The link ends, and with it the input; what is missing is asked for again.
+size_t PrimaryConnection::unreadable(const Error& error, std::string_view input) {
+  retry("The stream of the master cannot be read: " + error.to_string());
+  return input.size();
 }
 
 void PrimaryConnection::acknowledge() {
@@ -449,7 +494,9 @@ void PrimaryConnection::describe(ReplicationInfo* info) const {
   info->applied_offset = parts_.history.offset();
   info->read_offset = info->applied_offset + applier_.held_bytes();
   if (session_ != nullptr && link_up()) {
-    info->read_offset += session_->client->link()->input_buffered();
+    info->read_offset +=
+        decoder_.compressed() ? unpacked_.size() : session_->client->link()->input_buffered();
+    info->link_compressed = decoder_.compressed();
   }
   if (!link_up() && down_since_ms_ >= 0) {
     info->link_down_since_s = (now_ms - down_since_ms_) / 1000;

@@ -14,6 +14,7 @@
 #include "replication/snapshot_load.h"
 #include "replication/snapshot_receiver.h"
 #include "replication/stream_applier.h"
+#include "replication/stream_decoder.h"
 #include "server/base/clock.h"
 #include "server/base/config.h"
 #include "server/base/env.h"
@@ -68,8 +69,9 @@ class PrimaryConnection {
   int stream_db() const { return applier_.db(); }
   void set_stream_db(int db) { applier_.set_db(db); }
   void describe(ReplicationInfo* info) const;
-  // Bytes received from primaries since the start.
+  // Bytes received from primaries since the start: on the wire, and what they unpacked to.
   uint64_t bytes_in() const { return bytes_in_; }
+  uint64_t raw_bytes_in() const { return raw_bytes_in_; }
 
  private:
   enum class State : uint8_t {
@@ -91,6 +93,9 @@ class PrimaryConnection {
   bool handshake_outcome(const PrimaryHandshake::Outcome& outcome);
   size_t snapshot_input(std::string_view input);
   size_t stream_input(std::string_view input);
+  size_t packed_stream_input(std::string_view input);
+  size_t unreadable(const Error& error, std::string_view input);
+  std::optional<size_t> apply(std::string_view stream);
   void on_closed(std::string_view reason);
 
   PrimaryHandshake::Options handshake_options() const;
@@ -112,6 +117,8 @@ class PrimaryConnection {
 
   Parts parts_;
   State state_ = State::kNone;
+  StreamDecoder decoder_;
+  std::string unpacked_;  // of a compressed stream, not applied yet
   StreamApplier applier_;
   std::shared_ptr<Session> session_;
   uint64_t attempt_ = 0;  // the connection attempt that counts
@@ -121,7 +128,7 @@ class PrimaryConnection {
   bool acknowledge_wanted_ = false;
   bool empty_too_ = false;
   bool tried_again_ = false;  // since the last cron()
-  uint64_t bytes_in_ = 0;
+  uint64_t bytes_in_ = 0, raw_bytes_in_ = 0;
 
   std::optional<PrimaryHandshake> handshake_;
   std::string sync_id_;  // of the full sync under way

@@ -73,7 +73,7 @@ std::string PrimaryHandshake::options_requests() {
     send += encode_request({"REPLCONF", "ip-address", options_.announce_ip});
     unanswered_.emplace_back("REPLCONF ip-address");
   }
-  send += encode_request({"REPLCONF", "capa", "eof", "capa", "psync2"});
+  send += encode_request({"REPLCONF", "capa", "eof", "capa", "psync2", "capa", "lz4"});
   unanswered_.emplace_back("REPLCONF capa");
   send += encode_request({"REPLCONF", "version", kAnnouncedVersion});
   unanswered_.emplace_back("REPLCONF version");

@@ -32,6 +32,8 @@ Replica& ReplicaSet::add(Client& client, const ReplicaHandshake& handshake) {
   replica.client = &client;
   replica.address = without_port(client.link()->peer_address());
   replica.handshake = handshake;
+  replica.compressed =
+      handshake.capa_lz4 && config_.settings().repl_compression == ReplCompression::kLz4;
   replica.heard_ms = replica.progress_ms = clock_.monotonic_ms();
   return replica;
 }
@@ -72,26 +74,39 @@ void ReplicaSet::check_limits() {
 }
 
 void ReplicaSet::send(Replica& replica, std::string_view bytes) {
+  append(replica, bytes, bytes.size());
+}
+
+void ReplicaSet::send_packed(Replica& replica, std::string_view bytes) {
+  append(replica, bytes, 0);
+}
+
+void ReplicaSet::append(Replica& replica, std::string_view bytes, size_t raw) {
   Client& client = *replica.client;
   if (client.closing() || client.link() == nullptr) return;
   client.link()->output().append(bytes);
   client.link()->schedule_flush();
-  count_sent(client, bytes.size());
+  count_sent(client, raw, bytes.size());
 }
 
 void ReplicaSet::begin_stream(Replica& replica, Backlog* backlog, uint64_t offset) {
   Client* client = replica.client;
   if (client->closing() || client->link() == nullptr) return;
+  if (replica.compressed && compressor_ == nullptr) {
+    compressor_ = std::make_shared<StreamCompressor>();
+  }
   replica.stream = std::make_shared<ReplicaStream>(
-      backlog, offset, [this, client](size_t length) { count_sent(*client, length); });
+      backlog, offset, replica.compressed ? compressor_ : nullptr,
+      [this, client](size_t raw, size_t wire) { count_sent(*client, raw, wire); });
   client->link()->output().set_source(replica.stream);
   next_check_offset_ = 0;
 }
 
-void ReplicaSet::count_sent(Client& client, size_t length) {
-  client.bytes_out += length;
-  executor_.stats().bytes_out += length;
-  bytes_out_ += length;
+void ReplicaSet::count_sent(Client& client, size_t raw, size_t wire) {
+  client.bytes_out += wire;
+  executor_.stats().bytes_out += wire;
+  bytes_out_ += wire;
+  raw_bytes_out_ += raw;
 }
 
 void ReplicaSet::set_online(Replica& replica) {
@@ -142,6 +157,7 @@ std::vector<ReplicaInfo> ReplicaSet::info() const {
     info.ip = replica.ip();
     info.port = replica.handshake.listening_port;
     info.offset = replica.acknowledged;
+    info.compressed = replica.compressed;
     switch (replica.state) {
       case Replica::State::kWaitsForStart:
       case Replica::State::kWaitsForEnd:
@@ -203,6 +219,8 @@ void ReplicaSet::cron() {
 
 void ReplicaSet::close_all() {
   for (auto& [id, replica] : replicas_) replica.client->close_now();
+  // The same offsets may mean other bytes from now on.
+  compressor_ = nullptr;
 }
 
 }  // namespace tandem

@@ -31,6 +31,7 @@ struct Replica {
   std::string address;  // of the other end, without its port
   ReplicaHandshake handshake;
   State state = State::kWaitsForStart;
+  bool compressed = false;    // what it is sent: it can, and repl-compression was on when it came
   bool announce_sync = true;  // false: it asked with SYNC, which has no FULLRESYNC line
   // Where it reads the replication stream. Null until it has a place there, and for one that wants
   // a snapshot only. The link's output shares it.
@@ -71,6 +72,8 @@ class ReplicaSet {
   void stream_grew(const Backlog& backlog);
   // Appends to a replica's output: answers, and the snapshot that the sender itself holds back.
   void send(Replica& replica, std::string_view bytes);
+  // The same for compressed bytes, whose raw ones add_raw_bytes() counts.
+  void send_packed(Replica& replica, std::string_view bytes);
   // The replica is to get the stream from `offset` on, once it is online. Until then it is kept.
   void begin_stream(Replica& replica, Backlog* backlog, uint64_t offset);
   void set_online(Replica& replica);
@@ -87,11 +90,15 @@ class ReplicaSet {
   // Once a second: keeps waiting replicas' links alive and closes those of silent ones.
   void cron();
   void close_all();
-  // Bytes sent to replicas since the start.
+  // Bytes sent to replicas since the start: on the wire, and before they were compressed.
   uint64_t bytes_out() const { return bytes_out_; }
+  uint64_t raw_bytes_out() const { return raw_bytes_out_; }
+  // What wire bytes of a snapshot, counted when they were sent, stand for besides.
+  void add_raw_bytes(uint64_t bytes) { raw_bytes_out_ += bytes; }
 
  private:
-  void count_sent(Client& client, size_t length);
+  void append(Replica& replica, std::string_view bytes, size_t raw);
+  void count_sent(Client& client, size_t raw, size_t wire);
   void check_limits();
   bool timed_out(Replica& replica);
 
@@ -99,7 +106,10 @@ class ReplicaSet {
   Clock& clock_;
   Executor& executor_;
   uint64_t bytes_out_ = 0;
-  uint64_t next_check_offset_ = 0;        // of the stream, for limits
+  uint64_t raw_bytes_out_ = 0;
+  uint64_t next_check_offset_ = 0;  // of the stream, for limits
+  // Of the history that the replicas follow; null while it was not needed.
+  std::shared_ptr<StreamCompressor> compressor_;
   std::map<uint64_t, Replica> replicas_;  // by client id: in the order they came
 };
 

@@ -3,21 +3,31 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <memory>
+#include <string>
 #include <string_view>
+#include <utility>
 
 #include "replication/backlog.h"
+#include "replication/stream_compressor.h"
 #include "server/base/output_buffer.h"
 
 namespace tandem {
 
 // The replication stream on its way to one replica, from a place in the backlog on: its link sends
-// the backlog's blocks as they are.
+// the backlog's blocks as they are, or compressed piece by piece as it takes them.
 class ReplicaStream final : public OutputSource {
  public:
-  // `sent` is told how many bytes have gone out. The stream is closed at first: what it has not
-  // read is kept, and nothing goes out.
-  ReplicaStream(Backlog* backlog, uint64_t offset, std::function<void(size_t)> sent)
-      : reader_(backlog, offset), sent_(std::move(sent)) {}
+  // Told what has gone out: bytes of the stream, and bytes on the wire.
+  using Sent = std::function<void(size_t raw, size_t wire)>;
+
+  // With a `compressor` the stream is compressed. It is closed at first: what has not been read is
+  // kept, and nothing goes out.
+  ReplicaStream(Backlog* backlog, uint64_t offset, std::shared_ptr<StreamCompressor> compressor,
+                Sent sent)
+      : reader_(backlog, offset), compressor_(std::move(compressor)), sent_(std::move(sent)) {
+    if (compressor_ != nullptr) packed_ = compressor_->beginning();
+  }
 
   void open() { open_ = true; }
   // Nothing goes out any more, and nothing is kept for it.
@@ -26,19 +36,23 @@ class ReplicaStream final : public OutputSource {
     reader_.release();
   }
   const BacklogReader& reader() const { return reader_; }
+  bool compressed() const { return compressor_ != nullptr; }
 
-  size_t size() const override { return reader_.size(); }
-  bool sendable() const override { return open_ && reader_.size() > 0; }
-  std::string_view front() override { return open_ ? reader_.front() : std::string_view(); }
-  void consume(size_t length) override {
-    reader_.advance(length);
-    sent_(length);
-  }
+  size_t size() const override { return unsent_packed() + reader_.size(); }
+  bool sendable() const override { return open_ && size() > 0; }
+  std::string_view front() override;
+  void consume(size_t length) override;
 
  private:
+  size_t unsent_packed() const { return packed_.size() - packed_sent_; }
+
   BacklogReader reader_;
-  std::function<void(size_t)> sent_;
+  std::shared_ptr<StreamCompressor> compressor_;
+  Sent sent_;
   bool open_ = false;
+  // Read and compressed, but not gone out.
+  std::string packed_;
+  size_t packed_sent_ = 0;
 };
 
 }  // namespace tandem

@@ -422,7 +422,9 @@ ReplicationInfo Replication::info() const {
   info.digests.sending = !info.is_replica && settings.repl_digest_period > 0;
   info.stats = stats_;
   info.bytes_in = primary_->bytes_in();
+  info.raw_bytes_in = primary_->raw_bytes_in();
   info.bytes_out = replicas_.bytes_out();
+  info.raw_bytes_out = replicas_.raw_bytes_out();
   return info;
 }
 

@@ -15,7 +15,11 @@ void SnapshotLoad::start(Env& env, std::shared_ptr<WritableFile> file, std::stri
     self->result_ = file->sync();
     if (!self->result_.ok()) return;
     const Result<RdbEnd> end = load_rdb_file(*env, path, options, &self->loader_);
-    if (!end.ok()) self->result_ = end.error();
+    if (end.ok()) {
+      self->raw_bytes_ = end.value().unpacked;
+    } else {
+      self->result_ = end.error();
+    }
   };
   env.run_in_background(std::move(work), [self] {
     if (self->done_) std::exchange(self->done_, nullptr)(self->result_);

@@ -32,11 +32,14 @@ class SnapshotLoad : public std::enable_shared_from_this<SnapshotLoad> {
   std::shared_ptr<Keyspace> take_keyspace() { return std::move(keyspace_); }
   const Keyspace& keyspace() const { return *keyspace_; }
   const KeyspaceLoader& loader() const { return loader_; }
+  // Of the snapshot, before it was compressed.
+  uint64_t raw_bytes() const { return raw_bytes_; }
 
  private:
   std::shared_ptr<Keyspace> keyspace_;
   KeyspaceLoader loader_;
   Status result_;
+  uint64_t raw_bytes_ = 0;
   std::function<void(Status)> done_;
 };
 

@@ -40,6 +40,8 @@ constexpr EnumName kDisklessLoad[] = {
     {"on-empty-db", static_cast<int>(DisklessLoad::kOnEmptyDb)},
     {"swapdb", static_cast<int>(DisklessLoad::kSwapDb)},
     {"flush-before-load", static_cast<int>(DisklessLoad::kFlushBeforeLoad)}};
+constexpr EnumName kCompressions[] = {{"no", static_cast<int>(ReplCompression::kNo)},
+                                      {"lz4", static_cast<int>(ReplCompression::kLz4)}};
 constexpr EnumName kErrorBehaviors[] = {
     {"ignore", static_cast<int>(PropagationErrorBehavior::kIgnore)},
     {"panic", static_cast<int>(PropagationErrorBehavior::kPanic)},
@@ -65,6 +67,7 @@ const Directive kRows[] = {
      IntegerField{&S::replica_announce_port, 0, 65535}},
     {"replica-priority", "slave-priority", IntegerField{&S::replica_priority, 0, kMaxInt}},
     {"replica-refuse-empty-primary", "", BoolField{&S::replica_refuse_empty_primary}},
+    {"repl-compression", "", enum_field<&S::repl_compression>(kCompressions)},
     {"repl-diskless-sync", "", BoolField{&S::repl_diskless_sync}},
     {"repl-diskless-sync-delay", "", IntegerField{&S::repl_diskless_sync_delay, 0, kMaxInt}},
     {"repl-diskless-sync-max-replicas", "",

@@ -13,6 +13,7 @@
 namespace tandem {
 
 enum class AppendFsync : uint8_t { kEverySecond, kAlways, kNo };
+enum class ReplCompression : uint8_t { kNo, kLz4 };
 enum class DisklessLoad : uint8_t { kDisabled, kOnEmptyDb, kSwapDb, kFlushBeforeLoad };
 enum class MaxmemoryPolicy : uint8_t {
   kVolatileLru,
@@ -233,6 +234,7 @@ struct Settings {
   int64_t replica_priority = 100;
   bool replica_refuse_empty_primary = false;
   bool repl_diskless_sync = true;
+  ReplCompression repl_compression = ReplCompression::kNo;
   int64_t repl_diskless_sync_delay = 5;  // seconds
   int64_t repl_diskless_sync_max_replicas = 0;
   DisklessLoad repl_diskless_load = DisklessLoad::kDisabled;

@@ -197,6 +197,7 @@ bool set_option(Call& call, std::string_view name, std::string_view value) {
     // What we do not know we do not use.
     if (equals_ignore_case(value, "eof")) handshake.capa_eof = true;
     if (equals_ignore_case(value, "psync2")) handshake.capa_psync2 = true;
+    if (equals_ignore_case(value, "lz4")) handshake.capa_lz4 = true;
     return true;
   }
   if (equals_ignore_case(name, "version")) {

@@ -194,6 +194,51 @@ def chain_test(programs):
         assert second.info("stats")["sync_full"] == "1", second.info("stats")
 
 
+def compression_test():
+    """A compressed pair with a redis and a Tandem behind it, which get what they can read."""
+    lz4 = ("--repl-compression", "lz4")
+    with Node(TANDEM, *lz4) as primary, Node(TANDEM, *lz4) as replica, Node(REDIS) as plain:
+        fill(primary, 11)
+        for i in range(2000):
+            primary.command("SET", "alike:%d" % i, "the same text in every value, " * 3)
+        for server in (replica, plain):
+            server.follow(primary)
+        assert_same(replica, primary)
+        assert_same(plain, primary)
+        assert replica.info()["master_link_compression"] == "lz4", replica.info()
+        slaves = [line for name, line in primary.info().items() if name.startswith("slave")]
+        assert sorted("compression=lz4" in line for line in slaves) == [False, True], slaves
+
+        # The stream, of which much comes at once.
+        before = replica.info()
+        for _ in range(20):
+            for i in range(500):
+                primary.client.send("SET", "stream:%d" % i, "again the same text, " * 5)
+            for _ in range(500):
+                primary.client.read()
+        assert_same(replica, primary)
+        assert_same(plain, primary)
+        raw, wire = (int(replica.info()["repl_input_%s_bytes" % form])
+                     - int(before["repl_input_%s_bytes" % form]) for form in ("raw", "wire"))
+        assert raw > 1_000_000 and wire < raw / 2, (raw, wire)
+
+        # The chain goes on in the middle's own form, from the same offsets.
+        with Node(TANDEM) as last:
+            last.follow(replica)
+            assert_same(last, primary)
+            writer = Writer(primary, 12)
+            writer.start()
+            for _ in range(3):
+                primary.command("CLIENT", "KILL", "TYPE", "replica")
+                time.sleep(0.05)
+            writer.stop()
+            for server in (replica, last, plain):
+                assert_same(server, primary)
+            assert last.info()["master_link_compression"] == "lz4"
+            assert last.info("stats")["sync_full"] == "0"
+        assert primary.info("stats")["sync_full"] == "2", primary.info("stats")
+
+
 def restart_test():
     """A replica of redis that is shut down saves its place and resumes from it."""
     with Node(REDIS) as primary, Node(TANDEM) as replica:
@@ -268,6 +313,11 @@ def main():
          lambda: pair_test(REDIS, TANDEM, "--appendonly", "yes")),
         ("redis - Tandem - redis", lambda: chain_test((REDIS, TANDEM, REDIS))),
         ("Tandem - redis - Tandem", lambda: chain_test((TANDEM, REDIS, TANDEM))),
+        ("Tandem behind Tandem, compressed",
+         lambda: pair_test(TANDEM, TANDEM, "--repl-compression", "lz4")),
+        ("redis behind a Tandem that compresses",
+         lambda: pair_test(TANDEM, REDIS, "--repl-compression", "lz4")),
+        ("a compressed pair, a plain replica and a chain", compression_test),
         ("a restarted replica", restart_test),
         ("a failover from Tandem to redis", lambda: failover_test(TANDEM, REDIS)),
         ("a failover from redis to Tandem", lambda: failover_test(REDIS, TANDEM)),

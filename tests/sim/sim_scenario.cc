@@ -55,6 +55,7 @@ std::string SimScenario::common_config() {
   line("repl-diskless-sync", pick(world_, {"yes", "no"}));
   line("repl-diskless-sync-delay", pick(world_, {"0", "0", "1"}));
   line("repl-backlog-size", pick(world_, {"16kb", "64kb", "1mb"}));
+  line("repl-compression", pick(world_, {"no", "no", "lz4"}));
   line("repl-timeout", pick(world_, {"5", "10"}));
   line("repl-ping-replica-period", pick(world_, {"1", "3"}));
   line("aof-use-rdb-preamble", pick(world_, {"yes", "yes", "no"}));

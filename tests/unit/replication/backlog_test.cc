@@ -132,7 +132,10 @@ TEST(ReplicaStream, FollowsTheOutputsOwnBytesOnceItIsOpen) {
   Backlog backlog(0, 1 << 20);
   size_t sent = 0;
   const auto stream =
-      std::make_shared<ReplicaStream>(&backlog, 1, [&sent](size_t length) { sent += length; });
+      std::make_shared<ReplicaStream>(&backlog, 1, nullptr, [&sent](size_t raw, size_t wire) {
+        EXPECT_EQ(raw, wire);
+        sent += wire;
+      });
   OutputBuffer output;
   output.set_source(stream);
   output.append("snapshot");

@@ -43,7 +43,8 @@ TEST(PrimaryHandshake, AsksInOrderForTheMissingPart) {
             "*3\r\n$4\r\nAUTH\r\n$1\r\nu\r\n$1\r\np\r\n"
             "*3\r\n$8\r\nREPLCONF\r\n$14\r\nlistening-port\r\n$4\r\n6380\r\n"
             "*3\r\n$8\r\nREPLCONF\r\n$10\r\nip-address\r\n$8\r\n10.1.1.1\r\n"
-            "*5\r\n$8\r\nREPLCONF\r\n$4\r\ncapa\r\n$3\r\neof\r\n$4\r\ncapa\r\n$6\r\npsync2\r\n"
+            "*7\r\n$8\r\nREPLCONF\r\n$4\r\ncapa\r\n$3\r\neof\r\n$4\r\ncapa\r\n$6\r\npsync2\r\n"
+            "$4\r\ncapa\r\n$3\r\nlz4\r\n"
             "*3\r\n$8\r\nREPLCONF\r\n$7\r\nversion\r\n$5\r\n9.0.0\r\n");
   for (int i = 0; i < 4; ++i) EXPECT_EQ(handshake.on_line("+OK").send, "");
   // A Redis 7.0 has no such option.
