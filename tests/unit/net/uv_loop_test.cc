@@ -278,6 +278,37 @@ TEST_F(UvLoopTest, SendsMuchToASlowReader) {
   EXPECT_TRUE(handler->link->output().empty());
 }
 
+// Bytes that lie elsewhere, in pieces.
+class Pieces final : public OutputSource {
+ public:
+  explicit Pieces(std::string_view bytes) : left_(bytes) {}
+  size_t size() const override { return left_.size(); }
+  bool sendable() const override { return !left_.empty(); }
+  std::string_view front() override { return left_.substr(0, kPiece - sent_ % kPiece); }
+  void consume(size_t length) override {
+    left_.remove_prefix(length);
+    sent_ += length;
+  }
+
+ private:
+  static constexpr size_t kPiece = 1000;
+  std::string_view left_;
+  size_t sent_ = 0;
+};
+
+TEST_F(UvLoopTest, SendsWhatASourceHasBehindItsOwnBytes) {
+  auto [peer, handler] = open(4096);
+  const std::string bytes = pattern(kMuch);
+  handler->link->output().set_source(std::make_shared<Pieces>(bytes));
+  handler->write("first ");
+  run_until([&, p = peer.get()] {
+    p->read();
+    return p->received.size() == bytes.size() + 6;
+  });
+  EXPECT_TRUE(peer->received == "first " + bytes);
+  EXPECT_TRUE(handler->link->output().empty());
+}
+
 TEST_F(UvLoopTest, CloseAfterFlushDeliversEverything) {
   auto [peer, handler] = open(4096);
   const std::string bytes = pattern(kMuch);
