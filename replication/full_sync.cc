@@ -25,6 +25,7 @@ constexpr int kOldVersion = 10;  // the newest that a Redis 7.0 reads
 // it goes on.
 constexpr size_t kHighWater = 4 << 20;
 constexpr size_t kLowWater = 1 << 20;
+constexpr int kPipeBytes = 1 << 20;
 constexpr size_t kFilePiece = 256 * 1024;
 constexpr uint64_t kPumpMs = 5;
 
@@ -34,6 +35,8 @@ Result<TransferPipe> system_pipe() {
     return make_error(ErrorKind::kIo, std::string("pipe: ") + std::strerror(errno));
   }
   fcntl(ends[0], F_SETFL, O_NONBLOCK);
+  // So that the child seldom waits for the loop. Where this is not allowed the usual size does.
+  (void)fcntl(ends[1], F_SETPIPE_SZ, kPipeBytes);
   return TransferPipe{ends[0], ends[1]};
 }
 
