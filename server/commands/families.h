@@ -8,6 +8,7 @@ namespace tandem {
 
 // The rows of each family of commands; a family's file defines its handlers and ends with its rows.
 std::span<const CommandRow> string_commands();
+std::span<const CommandRow> string_edit_commands();
 std::span<const CommandRow> bitmap_commands();
 std::span<const CommandRow> hyperloglog_commands();
 std::span<const CommandRow> hash_commands();

@@ -4,6 +4,7 @@ namespace tandem {
 
 void register_all_commands(CommandTable& table) {
   table.add(string_commands());
+  table.add(string_edit_commands());
   table.add(bitmap_commands());
   table.add(hyperloglog_commands());
   table.add(hash_commands());
