@@ -81,7 +81,7 @@ class LuaAllocator {
   static constexpr size_t kGranule = 16;
   static constexpr size_t kClasses = 17;
   static constexpr size_t kMaxSmall = kGranule * kClasses;  // header included
-  static constexpr size_t kMaxKept = 4096;                  // blocks of one class
+  static constexpr size_t kMaxKept = 512;                   // blocks of one class
 
   // In front of each block that Lua gets.
   struct Header {
