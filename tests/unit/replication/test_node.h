@@ -40,8 +40,9 @@ class TestNode {
     services = {&config, env, &loop, &clock, &keyspace, &executor};
     services.persistence = &persistence;
     services.replication = &replication;
-    for (auto rows : {string_commands(), hash_commands(), expiry_commands(), key_commands(),
-                      transaction_commands(), connection_commands(), replication_commands()}) {
+    for (auto rows :
+         {string_commands(), string_edit_commands(), hash_commands(), expiry_commands(),
+          key_commands(), transaction_commands(), connection_commands(), replication_commands()}) {
       executor.commands().add(rows);
     }
     persistence.hooks().library_sources = [this] { return libraries; };
