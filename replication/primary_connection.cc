@@ -202,6 +202,13 @@ size_t PrimaryConnection::handshake_input(std::string_view input) {
 
 // Whether the handshake goes on.
 bool PrimaryConnection::handshake_outcome(const PrimaryHandshake::Outcome& outcome) {
+  if (parts_.led_here(outcome.id)) {
+    // Whoever is a primary, or follows another one, has another id.
+    retry(
+        "The master to follow is a replica of this server, by itself or through others: a loop of "
+        "replicas is refused until one of them is told REPLICAOF NO ONE");
+    return false;
+  }
   switch (outcome.kind) {
     case PrimaryHandshake::Kind::kGoOn:
       send(outcome.send);

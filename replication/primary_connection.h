@@ -42,6 +42,8 @@ class PrimaryConnection {
     std::function<void(const std::string& id)> resumed;
     // A snapshot has taken the place of the dataset: it is at this point of that history.
     std::function<void(const std::string& id, uint64_t offset)> replaced;
+    // Whether it is the history that this server led until it became a replica.
+    std::function<bool(const std::string& id)> led_here;
     // The link has come up or gone down.
     std::function<void()> link_changed;
     // Whether the server to follow is to take over from this one, and whether it does.

@@ -99,17 +99,33 @@ PrimaryHandshake::Outcome PrimaryHandshake::on_option_reply(std::string_view lin
   log_notice("Trying a partial resynchronization (request " + options_.history_id + ":" +
              std::to_string(options_.next_offset) + ").");
   Outcome outcome;
-  const std::string offset = std::to_string(options_.next_offset);
-  outcome.send = options_.take_over
-                     ? encode_request({"PSYNC", options_.history_id, offset, "FAILOVER"})
-                     : encode_request({"PSYNC", options_.history_id, offset});
+  outcome.send = psync_request();
   return outcome;
+}
+
+std::string PrimaryHandshake::psync_request() const {
+  const std::string offset = std::to_string(options_.next_offset);
+  return options_.take_over && !took_over_before_
+             ? encode_request({"PSYNC", options_.history_id, offset, "FAILOVER"})
+             : encode_request({"PSYNC", options_.history_id, offset});
 }
 
 PrimaryHandshake::Outcome PrimaryHandshake::on_psync_reply(std::string_view line) {
   constexpr std::string_view kFull = "+FULLRESYNC ";
   constexpr std::string_view kGoOnFrom = "+CONTINUE";
+  constexpr std::string_view kIsPrimary = "-ERR PSYNC FAILOVER can't be sent to a master";
   Outcome outcome;
+  if (options_.take_over && !took_over_before_ && line.starts_with(kIsPrimary)) {
+    // The link may have broken after the other server took over and before its answer came. Then
+    // it goes on with this server's history; two primaries would be left if it were not followed.
+    took_over_before_ = true;
+    outcome.send = psync_request();
+    return outcome;
+  }
+  if (took_over_before_ && !line.starts_with(kGoOnFrom)) {
+    return refused("The server that was to take over is a primary with another history: " +
+                   std::string(line));
+  }
   if (line.starts_with(kFull)) {
     const std::string_view rest = line.substr(kFull.size());
     const std::string_view id = rest.substr(0, rest.find(' '));

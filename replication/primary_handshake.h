@@ -48,10 +48,12 @@ class PrimaryHandshake {
   Outcome on_option_reply(std::string_view line);
   Outcome on_psync_reply(std::string_view line);
   std::string options_requests();
+  std::string psync_request() const;
   static Outcome failed(std::string message);
   static Outcome refused(std::string message);
 
-  const Options options_;
+  Options options_;
+  bool took_over_before_ = false;  // the other server is a primary already
   Phase phase_ = Phase::kPing;
   std::vector<std::string> unanswered_;  // what the next replies are about, first one last
 };

@@ -44,6 +44,7 @@ Replication::Replication(World world)
           history_, [this](std::string_view bytes) { feed(bytes); },
           [this](const std::string& id) { resumed(id); },
           [this](const std::string& id, uint64_t offset) { replaced(id, offset); },
+          [this](const std::string& id) { return !id.empty() && id == led_id_; },
           [this] { update_role(); }, [this] { return failover_.handing_over(); },
           [this](bool accepted) { failover_.answered(accepted); }})) {
   wire();
@@ -107,6 +108,7 @@ bool Replication::follow(const std::string& host, int port, bool force) {
   settings.replicaof_port = port;
   update_role();
   if (was_primary) {
+    led_id_ = history_.id();
     log_notice(
         "Before turning into a replica, using my own master parameters to synthesize a cached "
         "master: I may be able to synchronize with the new master with just a partial transfer.");
@@ -125,6 +127,7 @@ bool Replication::follow(const std::string& host, int port, bool force) {
 void Replication::promote() {
   if (!is_replica()) return;
   primary_->stop();
+  led_id_.clear();
   Settings& settings = config_.mutable_settings();
   settings.replicaof_host.clear();
   settings.replicaof_port = 0;
@@ -300,6 +303,7 @@ void Replication::client_closed(Client& client) {
 }
 
 void Replication::resumed(const std::string& id) {
+  led_id_.clear();
   if (!id.empty() && id != history_.id()) {
     history_.branch(id);
     log_notice("Master replication ID changed to " + id);
@@ -310,6 +314,7 @@ void Replication::resumed(const std::string& id) {
 }
 
 void Replication::replaced(const std::string& id, uint64_t offset) {
+  led_id_.clear();
   // What they have is not part of this history.
   replicas_.close_all();
   history_.adopt(id, offset);

@@ -139,6 +139,9 @@ class Replication final : public EffectSink, public ClientObserver {
   Persistence& persistence_;
   Random random_;
   ReplicationHistory history_;
+  // The id of the history that this server led until it became a replica; empty once its data
+  // follow another one.
+  std::string led_id_;
   ReplicaSet replicas_;
   FullSync full_sync_;
   WaitingClients waiting_;

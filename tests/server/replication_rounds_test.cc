@@ -16,7 +16,6 @@
 #include "tests/support/dataset.h"
 #include "tests/support/function_load.h"
 #include "tests/support/pair.h"
-#include "tests/support/partition_proxy.h"
 
 namespace tandem {
 namespace {
@@ -46,22 +45,6 @@ enum class Fault {
 };
 constexpr int kFaults = 7;
 
-// A replica with a network of its own between it and the primary.
-struct Follower {
-  Follower(const ServerProcess& primary, const ServerProcess::Options& more)
-      : proxy(primary.port()), replica(options(proxy, more)) {}
-
-  static ServerProcess::Options options(const PartitionProxy& proxy,
-                                        const ServerProcess::Options& more) {
-    ServerProcess::Options all = {"--replicaof", "127.0.0.1 " + std::to_string(proxy.port())};
-    all.insert(all.end(), more.begin(), more.end());
-    return all;
-  }
-
-  PartitionProxy proxy;
-  ServerProcess replica;
-};
-
 class ReplicationRounds : public ::testing::TestWithParam<int> {
  protected:
   ReplicationRounds() {
@@ -78,7 +61,7 @@ class ReplicationRounds : public ::testing::TestWithParam<int> {
       // One of them has something to start from again.
       const ServerProcess::Options more =
           i == 0 ? ServerProcess::Options{"--appendonly", "yes"} : ServerProcess::Options{};
-      followers_.push_back(std::make_unique<Follower>(primary_, more));
+      followers_.push_back(std::make_unique<DistantReplica>(primary_, more));
     }
     for (const auto& follower : followers_) await_caught_up(*follower);
     snapshot_bytes_ = followers_.back()->proxy.passed(Direction::kDown);
@@ -89,19 +72,19 @@ class ReplicationRounds : public ::testing::TestWithParam<int> {
     return std::uniform_int_distribution<uint64_t>(1, most)(random_);
   }
 
-  void await_caught_up(const Follower& follower) {
-    ASSERT_TRUE(eventually([&] { return caught_up(primary_, follower.replica); }))
+  void await_caught_up(const DistantReplica& follower) {
+    ASSERT_TRUE(eventually([&] { return caught_up(primary_, follower.server); }))
         << "primary " << primary_.info("master_repl_offset") << ", replica "
-        << follower.replica.info("slave_repl_offset");
+        << follower.server.info("slave_repl_offset");
   }
 
-  void await_passed(const Follower& follower, uint64_t bytes) {
+  void await_passed(const DistantReplica& follower, uint64_t bytes) {
     const uint64_t goal = follower.proxy.passed(Direction::kDown) + bytes;
     ASSERT_TRUE(eventually([&] { return follower.proxy.passed(Direction::kDown) >= goal; }));
   }
 
   // Begins a fault, which may come a little later.
-  void strike(Follower& follower, Fault fault) {
+  void strike(DistantReplica& follower, Fault fault) {
     PartitionProxy& proxy = follower.proxy;
     switch (fault) {
       case Fault::kHandshakeCut:
@@ -113,26 +96,26 @@ class ReplicationRounds : public ::testing::TestWithParam<int> {
         proxy.cut();
         break;
       case Fault::kSnapshotCut:
-        follower.replica.kill();
+        follower.server.kill();
         proxy.cut_after(Direction::kDown, up_to(snapshot_bytes_));
-        follower.replica.launch();
+        follower.server.launch();
         break;
       case Fault::kSnapshotKill:
-        follower.replica.kill();
+        follower.server.kill();
         proxy.slow_down(kSlowBytes);
-        follower.replica.launch();
+        follower.server.launch();
         await_passed(follower, up_to(snapshot_bytes_));
-        follower.replica.kill();
+        follower.server.kill();
         proxy.slow_down(0);
-        follower.replica.launch();
+        follower.server.launch();
         break;
       case Fault::kStreamCut:
         proxy.cut_after(Direction::kDown, up_to(kStreamBytes));
         break;
       case Fault::kStreamKill:
         await_passed(follower, up_to(kStreamBytes));
-        follower.replica.kill();
-        follower.replica.launch();
+        follower.server.kill();
+        follower.server.launch();
         break;
       case Fault::kStreamSlow:
         proxy.slow_down(up_to(kSlowBytes));
@@ -151,12 +134,12 @@ class ReplicationRounds : public ::testing::TestWithParam<int> {
     }
     for (const auto& follower : followers_) {
       ASSERT_TRUE(eventually([&] {
-        EXPECT_TRUE(FunctionLoad::whole(follower->replica));
+        EXPECT_TRUE(FunctionLoad::whole(follower->server));
         return !follower->proxy.cut_is_due();
       }));
       follower->proxy.slow_down(0);
     }
-    for (const auto& follower : followers_) follower->replica.await_ready();
+    for (const auto& follower : followers_) follower->server.await_ready();
     load.stop();
     ASSERT_EQ(load.ended_by(), "");
     ASSERT_NO_FATAL_FAILURE(expect_all_equal());
@@ -168,8 +151,8 @@ class ReplicationRounds : public ::testing::TestWithParam<int> {
     const std::string digest = primary_.text("DEBUG", "DIGEST");
     const std::string functions = primary_.text("FUNCTION", "DUMP");
     for (const auto& follower : followers_) {
-      ASSERT_EQ(digest, follower->replica.text("DEBUG", "DIGEST"));
-      ASSERT_EQ(functions, follower->replica.text("FUNCTION", "DUMP"));
+      ASSERT_EQ(digest, follower->server.text("DEBUG", "DIGEST"));
+      ASSERT_EQ(functions, follower->server.text("FUNCTION", "DUMP"));
     }
   }
 
@@ -178,7 +161,7 @@ class ReplicationRounds : public ::testing::TestWithParam<int> {
     const int64_t call = FunctionLoad::call(client);
     ASSERT_EQ(client.call("WAIT", std::to_string(kReplicas), "20000").integer, kReplicas);
     for (const auto& follower : followers_) {
-      ASSERT_EQ(FunctionLoad::calls_in(follower->replica), call);
+      ASSERT_EQ(FunctionLoad::calls_in(follower->server), call);
     }
   }
 
@@ -189,7 +172,7 @@ class ReplicationRounds : public ::testing::TestWithParam<int> {
   const int seed_ = from_environment("TANDEM_ROUNDS_SEED", GetParam());
   std::mt19937 random_{static_cast<unsigned>(seed_)};
   ServerProcess primary_;
-  std::vector<std::unique_ptr<Follower>> followers_;
+  std::vector<std::unique_ptr<DistantReplica>> followers_;
   uint64_t snapshot_bytes_ = 0;
   uint64_t handshake_bytes_ = 0;
 };

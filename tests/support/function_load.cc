@@ -72,8 +72,8 @@ void FunctionLoad::stop() {
 }
 
 bool FunctionLoad::await_calls(int count) {
-  const int64_t target = answered_ + count;
-  return eventually([&] { return answered_ >= target || ended_; }) && answered_ >= target;
+  const int target = calls_ + count;
+  return eventually([&] { return calls_ >= target || ended_; }) && calls_ >= target;
 }
 
 bool FunctionLoad::await_end() {
@@ -92,9 +92,11 @@ void FunctionLoad::run() {
 void FunctionLoad::write(int round) {
   const int64_t number = call(client_);
   answered_ = number;
+  ++calls_;
   if (wait_every_ > 0 && round % wait_every_ == 0) {
     const ReplyValue reached = client_.call("WAIT", replicas_, kWaitMs);
-    if (!reached.is_error() && reached.integer >= std::stoll(replicas_)) counted_ = number;
+    if (reached.is_error()) throw std::runtime_error(reached.text);
+    if (reached.integer >= std::stoll(replicas_)) counted_ = number;
   }
   if (round % kReplaceEvery == kReplaceEvery - 1) {
     client_.call("FUNCTION", "LOAD", "REPLACE", versioned_library(round));

@@ -31,6 +31,7 @@ class FunctionLoad {
   FunctionLoad& operator=(const FunctionLoad&) = delete;
 
   void stop();
+  // Awaits that this many more calls have been answered.
   bool await_calls(int count);
   bool await_end();
   // The newest call that was answered, and the newest that WAIT counted on `replicas` replicas.
@@ -48,6 +49,7 @@ class FunctionLoad {
   const std::string replicas_;
   std::atomic<bool> stopping_ = false;
   std::atomic<bool> ended_ = false;
+  std::atomic<int> calls_ = 0;
   std::atomic<int64_t> answered_ = 0;
   std::atomic<int64_t> counted_ = 0;
   std::string ended_by_;

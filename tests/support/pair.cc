@@ -8,10 +8,22 @@
 #include "tests/support/await.h"
 
 namespace tandem {
+namespace {
+
+ServerProcess::Options replica_of_port(int port, const ServerProcess::Options& more) {
+  ServerProcess::Options options = {"--replicaof", "127.0.0.1 " + std::to_string(port)};
+  options.insert(options.end(), more.begin(), more.end());
+  return options;
+}
+
+}  // namespace
 
 ServerProcess::Options replica_of(const ServerProcess& primary) {
-  return {"--replicaof", "127.0.0.1 " + primary.port_text()};
+  return replica_of_port(primary.port(), {});
 }
+
+DistantReplica::DistantReplica(const ServerProcess& primary, const ServerProcess::Options& more)
+    : proxy(primary.port()), server(replica_of_port(proxy.port(), more)) {}
 
 bool caught_up(const ServerProcess& primary, const ServerProcess& replica) {
   return replica.info("master_link_status") == "up" &&

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/partition_proxy.h"
 #include "tests/support/process.h"
 
 namespace tandem {
@@ -18,6 +19,14 @@ void expect_same_dataset(const ServerProcess& primary, const ServerProcess& repl
 
 // The libraries with their code, sorted by name, on one line each.
 std::vector<std::string> libraries(const ServerProcess& server);
+
+// A replica with a network of its own between it and its primary.
+struct DistantReplica {
+  explicit DistantReplica(const ServerProcess& primary, const ServerProcess::Options& more = {});
+
+  PartitionProxy proxy;
+  ServerProcess server;
+};
 
 // A primary and a replica that follows it.
 struct Pair {

@@ -64,6 +64,27 @@ TEST(PrimaryHandshake, UnderstandsTheAnswersToPsync) {
   EXPECT_EQ(after_psync().on_line("+CONTINUE " + other).id, other);
 }
 
+TEST(PrimaryHandshake, FollowsAServerThatTookOverWithoutBeingHeard) {
+  PrimaryHandshake::Options take_over = options();
+  take_over.take_over = true;
+  const auto after_refusal = [&] {
+    PrimaryHandshake handshake(take_over);
+    handshake.on_line("+PONG");
+    for (int i = 0; i < 2; ++i) handshake.on_line("+OK");
+    EXPECT_TRUE(handshake.on_line("+OK").send.ends_with("FAILOVER\r\n"));
+    const auto again = handshake.on_line("-ERR PSYNC FAILOVER can't be sent to a master.");
+    EXPECT_EQ(again.kind, Kind::kGoOn);
+    EXPECT_EQ(again.send, "*3\r\n$5\r\nPSYNC\r\n$40\r\n" + kId + "\r\n$2\r\n12\r\n");
+    return handshake;
+  };
+  const std::string other(40, 'b');
+  EXPECT_EQ(after_refusal().on_line("+CONTINUE " + other).kind, Kind::kContinue);
+  // A primary with a history of its own is none that this server handed over to.
+  const auto strange = after_refusal().on_line("+FULLRESYNC " + other + " 1234");
+  EXPECT_EQ(strange.kind, Kind::kFailed);
+  EXPECT_TRUE(strange.refused);
+}
+
 TEST(PrimaryHandshake, FailsOnAnythingElse) {
   EXPECT_EQ(PrimaryHandshake(options()).on_line("-ERR no").kind, Kind::kFailed);
   EXPECT_EQ(PrimaryHandshake(options()).on_line("HTTP/1.1 400").kind, Kind::kFailed);
