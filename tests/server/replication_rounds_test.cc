@@ -126,6 +126,7 @@ class ReplicationRounds : public ::testing::TestWithParam<int> {
 
   void play_round() {
     primary_.run("CONFIG", "SET", "repl-diskless-sync", up_to(3) == 1 ? "no" : "yes");
+    primary_.run("CONFIG", "SET", "repl-compression", up_to(2) == 1 ? "no" : "lz4");
     FunctionLoad load(primary_, 5);
     ASSERT_TRUE(load.await_calls(5));
     for (const auto& follower : followers_) {
