@@ -52,7 +52,7 @@ class PrimaryHandshake {
   static Outcome failed(std::string message);
   static Outcome refused(std::string message);
 
-  Options options_;
+  const Options options_;
   bool took_over_before_ = false;  // the other server is a primary already
   Phase phase_ = Phase::kPing;
   std::vector<std::string> unanswered_;  // what the next replies are about, first one last
