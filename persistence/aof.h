@@ -61,6 +61,8 @@ class Aof final : public EffectSink {
   // and now.
   Status finish_start();
   bool enabled() const { return state_ != State::kOff; }
+  // The first rewrite is yet to be completed: nothing of this dataset is on disk.
+  bool starting() const { return state_ == State::kStarting; }
   // The dataset is another one now: begins anew, as start() does.
   void restart();
 

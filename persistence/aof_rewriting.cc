@@ -133,7 +133,9 @@ Status Aof::commit_rewrite() {
     return status;
   }
   manifest_ = std::move(next);
-  if (state_ == State::kStarting) state_ = State::kOn;
+  if (std::exchange(state_, enabled() ? State::kOn : State::kOff) == State::kStarting) {
+    writer_.on_synced();
+  }
   const Result<uint64_t> base_bytes = env_.file_size(path(base));
   settled_size_ = base_bytes.ok() ? base_bytes.value() : 0;
   stats_.base_size = size();

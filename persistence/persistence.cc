@@ -505,11 +505,13 @@ uint64_t Persistence::log_position() const { return aof_->writer().position(); }
 
 bool Persistence::durable(uint64_t log_position) const {
   const AofWriter& writer = aof_->writer();
-  return aof_->enabled() && writer.is_open() && writer.synced() >= log_position;
+  return aof_->enabled() && !aof_->starting() && writer.is_open() &&
+         writer.synced() >= log_position;
 }
 
 uint64_t Persistence::synced_position() const {
-  return aof_->enabled() ? aof_->writer().synced_mark() : 0;
+  // What a restart would not load is not on disk, synced or not.
+  return aof_->enabled() && !aof_->starting() ? aof_->writer().synced_mark() : 0;
 }
 
 Status Persistence::sync_aof() { return aof_->writer().sync_now(); }
@@ -589,6 +591,7 @@ PersistenceInfo Persistence::info() const {
   info.aof_last_write_ok = writer.last_status().ok();
   info.aof_current_size = aof_->size();
   info.aof_base_size = aof.base_size;
+  info.aof_starting = aof_->starting();
   info.aof_pending_rewrite = aof_->rewrite_scheduled();
   info.aof_buffer_length = writer.buffered();
   info.aof_pending_bio_fsync = writer.sync_running() ? 1 : 0;

@@ -77,6 +77,7 @@ struct PersistenceInfo {
   uint64_t rdb_last_cow_size = 0;
   uint64_t aof_last_cow_size = 0;
   bool aof_enabled = false;
+  bool aof_starting = false;  // see Aof::starting()
   bool aof_rewrite_in_progress = false;
   bool aof_rewrite_scheduled = false;
   int64_t aof_last_rewrite_time_sec = -1;
