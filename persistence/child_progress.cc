@@ -1,6 +1,7 @@
 #include "persistence/child_progress.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cstdio>
@@ -34,7 +35,7 @@ uint64_t private_dirty_bytes() {
 
 }  // namespace
 
-ChildProgress::ChildProgress() {
+ChildProgress::ChildProgress() : parent_(::getpid()) {
   void* memory =
       ::mmap(nullptr, sizeof(Page), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) throw std::bad_alloc();
@@ -51,6 +52,8 @@ void ChildProgress::reset() {
 }
 
 void ChildProgress::measure() {
+  // A simulated child is no process of its own and has copied nothing.
+  if (::getpid() == parent_) return;
   page_->copied = private_dirty_bytes();
   page_->peak = std::max(page_->peak.load(), page_->copied.load());
   page_->measured_s = now_s();

@@ -42,6 +42,7 @@ class ChildProgress {
 
   void measure_if_due();
 
+  const int parent_;
   Page* page_;
 };
 
