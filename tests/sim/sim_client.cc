@@ -4,30 +4,25 @@
 #include <cstdlib>
 #include <utility>
 
+#include "tests/sim/sim_plan.h"
+#include "tests/sim/sim_reader.h"
+
 namespace tandem {
 
 namespace {
 
-// The keys of a client's function get, in their order.
-constexpr const char* kRead[] = {"last", "x1", "x2", "x3", "x4", "a", "b"};
-constexpr size_t kFirstTogether = 1, kLastTogether = 4;  // always written together, to one value
-constexpr size_t kDebit = 5, kCredit = 6;                // always sum up to nothing
-
-Words read_request(int client) {
-  const std::string prefix = client_prefix(client);
-  Words words = {"FCALL_RO", "get" + std::to_string(client), std::to_string(std::size(kRead))};
-  for (const char* name : kRead) words.push_back(prefix + name);
-  return words;
-}
+constexpr int kSecondDatabases = 4;  // how far a client's second database is from its first
 
 }  // namespace
 
-SimClient::SimClient(SimWorld* world, SimNetwork* network, int number, PositionLedger* ledger)
+SimClient::SimClient(SimWorld* world, SimNetwork* network, int number, std::string server,
+                     PositionLedger* ledger)
     : world_(*world),
       number_(number),
-      connection_(network, "client" + std::to_string(number), "primary"),
+      connection_(network, "client" + std::to_string(number), std::move(server)),
       model_(number, ledger) {
   connection_.on_connected = [this] {
+    model_.connected();
     selected_db_ = 0;
     replies_ = 0;
     think();
@@ -46,7 +41,8 @@ void SimClient::resume() {
   if (connection_.connected()) think();
 }
 
-void SimClient::forget_connection() {
+void SimClient::connect_anew(const std::string& server) {
+  connection_.set_server(server);
   if (!connection_.connected()) return;
   connection_.abandon();
   find_out();
@@ -121,7 +117,9 @@ Operation SimClient::next_operation() {
   if (!model_.state().library && choice < 60) return housekeeping();
   if (choice < 50) return function();
   if (choice < 58) return transaction();
-  if (choice < 64) return housekeeping();
+  if (choice < 68) return housekeeping();
+  if (choice < 78) return list_command();
+  if (choice < 80) return database_command();
   return plain_command();
 }
 
@@ -133,7 +131,7 @@ Operation SimClient::function() {
   if (choice < 2) {
     operation.kind = Operation::Kind::kRead;
     operation.requests = {read_request(number_)};
-    for (const char* name : kRead) operation.steps.push_back({"GET", key(name)});
+    for (const char* name : kReadNames) operation.steps.push_back({"GET", key(name)});
     return operation;
   }
   operation.kind = Operation::Kind::kFunction;
@@ -146,12 +144,12 @@ Operation SimClient::function() {
     operation.steps.push_back({"INCRBY", key("b"), amount});
     return operation;
   }
-  const int64_t many = world_.one_in(8) ? world_.between(20, 200) : world_.between(0, 5);
-  const int64_t pad = world_.one_in(10) ? world_.between(1, 5000) : 0;
+  const int64_t many = world_.one_in(20) ? world_.between(20, 200) : world_.between(0, 5);
+  const int64_t pad = world_.one_in(20) ? world_.between(1, 4000) : 0;
   Words request = {"FCALL", "put" + c, "4"};
   for (size_t i = kFirstTogether; i <= kLastTogether; ++i) {
-    request.push_back(key(kRead[i]));
-    operation.steps.push_back({"SET", key(kRead[i]), n});
+    request.push_back(key(kReadNames[i]));
+    operation.steps.push_back({"SET", key(kReadNames[i]), n});
   }
   for (const std::string& word : {n, std::to_string(many), std::to_string(pad)}) {
     request.push_back(word);
@@ -169,7 +167,7 @@ Operation SimClient::function() {
 }
 
 Operation SimClient::plain_command() {
-  constexpr int64_t kLongestLifeMs = 4'000;
+  constexpr int64_t kLongestLifeMs = 1'500;
   const std::string n = own_number();
   const std::string k = std::to_string(world_.between(0, 3));
   const std::string until = std::to_string(world_.now_ms() + world_.between(20, kLongestLifeMs));
@@ -189,8 +187,37 @@ Operation SimClient::plain_command() {
   };
   Operation operation;
   operation.kind = Operation::Kind::kCommand;
-  operation.db = world_.one_in(3) ? number_ + 1 : 0;
+  if (world_.one_in(3)) operation.db = number_ + 1 + (world_.one_in(2) ? kSecondDatabases : 0);
   operation.steps = {commands[world_.random().below(commands.size())]};
+  operation.requests = operation.steps;
+  return operation;
+}
+
+Operation SimClient::list_command() {
+  const std::string n = own_number();
+  const std::vector<Words> commands = {{"RPUSH", key("q"), n},
+                                       {"RPUSH", key("q"), n + "a", n + "b", n + "c"},
+                                       {"LPOP", key("q")},
+                                       {"BLPOP", key("q"), "0.03"},
+                                       {"BLPOP", key("q"), "0.3"}};
+  Operation operation;
+  operation.kind = Operation::Kind::kCommand;
+  operation.steps = {pick(world_, commands)};
+  operation.requests = operation.steps;
+  return operation;
+}
+
+Operation SimClient::database_command() {
+  const int first = number_ + 1;
+  const int second = first + kSecondDatabases;
+  Operation operation;
+  operation.kind = Operation::Kind::kCommand;
+  operation.db = world_.one_in(2) ? first : second;
+  if (world_.one_in(2)) {
+    operation.steps = {{"SWAPDB", std::to_string(first), std::to_string(second)}};
+  } else {
+    operation.steps = {{"FLUSHDB", world_.one_in(2) ? "ASYNC" : "SYNC"}};
+  }
   operation.requests = operation.steps;
   return operation;
 }
@@ -210,92 +237,28 @@ Operation SimClient::transaction() {
 
 Operation SimClient::housekeeping() {
   Operation operation;
-  const int64_t choice = world_.between(0, 9);
-  if (!model_.state().library || choice < 5) {
+  const int64_t choice = world_.between(0, 15);
+  if (!model_.state().library || choice < 4) {
     operation.kind = Operation::Kind::kLoad;
     operation.version = model_.next_number();
     operation.requests = {
         {"FUNCTION", "LOAD", "REPLACE", library_source(number_, operation.version)}};
-  } else if (choice < 6) {
+  } else if (choice < 5) {
     operation.kind = Operation::Kind::kDelete;
     operation.requests = {{"FUNCTION", "DELETE", library_name(number_)}};
-  } else if (choice < 7) {
+  } else if (choice < 6) {
     operation.kind = Operation::Kind::kSave;
     operation.requests = {{"SAVE"}};
+  } else if (choice < 13) {
+    const std::vector<Words> commands = {
+        {"WAIT", "1", "100"}, {"WAIT", "2", "20"}, {"WAITAOF", "1", "0", "100"}};
+    operation.kind = Operation::Kind::kWait;
+    operation.requests = {pick(world_, commands)};
   } else {
-    const std::vector<Words> commands = {{"BGREWRITEAOF"}, {"BGSAVE"}, {"WAIT", "1", "20"}};
-    operation.requests = {commands[world_.random().below(commands.size())]};
+    const std::vector<Words> commands = {{"BGREWRITEAOF"}, {"BGSAVE"}};
+    operation.requests = {pick(world_, commands)};
   }
   return operation;
-}
-
-// --- The reader.
-
-SimReader::SimReader(SimWorld* world, SimNetwork* network, std::string server, int clients)
-    : world_(*world), clients_(clients), connection_(network, "reader", std::move(server)) {
-  connection_.on_connected = [this] { ask(); };
-  connection_.on_reply = [this](const ReplyValue& value) {
-    check(value);
-    connection_.loop().post(world_.between(0, 2 * pace_ms_ * 1000), [this] {
-      if (connection_.connected() && !waiting_) ask();
-    });
-  };
-  connection_.on_lost = [this] {
-    constexpr int64_t kLongestPauseUs = 200'000;
-    connection_.loop().post(world_.between(0, kLongestPauseUs), [this] { connection_.connect(); });
-  };
-}
-
-void SimReader::start(int64_t pace_ms) {
-  pace_ms_ = pace_ms;
-  connection_.connect();
-}
-
-void SimReader::ask() {
-  waiting_ = true;
-  const int client = static_cast<int>(world_.between(0, clients_ - 1));
-  const int64_t choice = world_.between(0, 99);
-  asked_ = choice < 90 ? Asked::kRead : choice < 96 ? Asked::kWrite : Asked::kOther;
-  if (asked_ == Asked::kRead) {
-    connection_.send({read_request(client)});
-  } else if (asked_ == Asked::kWrite) {
-    connection_.send({{"FCALL", "move" + std::to_string(client), "2", "a", "b", "1", "1"}});
-  } else {
-    connection_.send({{choice % 2 == 0 ? "BGREWRITEAOF" : "BGSAVE"}});
-  }
-}
-
-void SimReader::check(const ReplyValue& reply) {
-  waiting_ = false;
-  const std::string text = reply_text(reply);
-  world_.trace(connection_.host(), "is answered " + text.substr(0, 40));
-  if (asked_ == Asked::kOther) return;
-  if (asked_ == Asked::kWrite) {
-    if (!reply.is_error()) throw SimViolation{"a replica has taken a write: " + text};
-    return;
-  }
-  if (reply.is_error()) {
-    if (!text.starts_with("-ERR Function not found") && !text.starts_with("-LOADING") &&
-        !text.starts_with("-MASTERDOWN")) {
-      throw SimViolation{"a replica refuses a function that reads: " + text};
-    }
-    return;
-  }
-  const std::vector<ReplyValue>& values = reply.elements;
-  if (values.size() != std::size(kRead)) throw SimViolation{"a strange answer: " + text};
-  for (size_t i = kFirstTogether; i <= kLastTogether; ++i) {
-    if (reply_text(values[i]) != reply_text(values[kFirstTogether])) {
-      throw SimViolation{"a function's writes are seen in part: " + text};
-    }
-  }
-  const auto number = [](const ReplyValue& value) {
-    return std::strtoll(value.text.c_str(), nullptr, 10);
-  };
-  if (number(values[kDebit]) + number(values[kCredit]) != 0 ||
-      number(values[0]) < number(values[kFirstTogether])) {
-    throw SimViolation{"a function's writes are seen in part: " + text};
-  }
-  ++values_seen_;
 }
 
 }  // namespace tandem

@@ -31,6 +31,9 @@ class SimConnection {
   SimLoop& loop() { return loop_; }
   const std::string& host() const { return loop_.host(); }
   bool connected() const { return link_ != nullptr; }
+  // Whom connect() connects to. What is under way to another one counts as refused.
+  void set_server(std::string host) { server_ = std::move(host); }
+  const std::string& server() const { return server_; }
   void connect();
   void send(const std::vector<Words>& requests);
   // Gives the connection up, if there is one; on_lost is not called.
@@ -46,7 +49,7 @@ class SimConnection {
 
   SimNetwork& network_;
   SimLoop loop_;
-  const std::string server_;
+  std::string server_;
   SimLink* link_ = nullptr;
   uint64_t link_id_ = 0;
   std::vector<std::unique_ptr<Handler>> handlers_;  // the last one is the present link's
@@ -56,7 +59,8 @@ class SimConnection {
 // of what they must have done.
 class SimClient {
  public:
-  SimClient(SimWorld* world, SimNetwork* network, int number, PositionLedger* ledger);
+  SimClient(SimWorld* world, SimNetwork* network, int number, std::string server,
+            PositionLedger* ledger);
 
   ClientModel& model() { return model_; }
   // The dataset of the primary, when it is up, to find out what has become of operations that were
@@ -71,8 +75,8 @@ class SimClient {
   void stop() { stopped_ = true; }
   void resume();
   bool idle() const { return model_.outstanding() == 0; }
-  // The primary has crashed, and the model has been told of the outcome.
-  void forget_connection();
+  // The primary has crashed or is another one, and the model has been told of the outcome.
+  void connect_anew(const std::string& server);
   uint64_t operations_sent() const { return model_.next_number() - 1; }
 
  private:
@@ -85,6 +89,8 @@ class SimClient {
   Operation plain_command();
   Operation transaction();
   Operation housekeeping();
+  Operation list_command();
+  Operation database_command();
   std::string key(const std::string& name) const { return client_prefix(number_) + name; }
   std::string own_number() const { return std::to_string(model_.next_number()); }
 
@@ -97,30 +103,6 @@ class SimClient {
   int selected_db_ = 0;
   size_t replies_ = 0;  // to the oldest outstanding operation
   bool finding_out_ = false;
-};
-
-// A client of the replica that only reads, and sees that what a function has written together is
-// seen together.
-class SimReader {
- public:
-  SimReader(SimWorld* world, SimNetwork* network, std::string server, int clients);
-
-  void start(int64_t pace_ms);
-  uint64_t values_seen() const { return values_seen_; }
-
- private:
-  enum class Asked : uint8_t { kRead, kWrite, kOther };
-
-  void ask();
-  void check(const ReplyValue& reply);
-
-  SimWorld& world_;
-  const int clients_;
-  SimConnection connection_;
-  int64_t pace_ms_ = 50;
-  bool waiting_ = false;
-  Asked asked_ = Asked::kRead;
-  uint64_t values_seen_ = 0;
 };
 
 }  // namespace tandem

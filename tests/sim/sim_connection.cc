@@ -42,8 +42,8 @@ SimConnection::~SimConnection() = default;
 
 void SimConnection::connect() {
   constexpr int kPort = 6379;
-  loop_.connect(server_, kPort, [this](Result<std::unique_ptr<Link>> link) {
-    if (link.ok()) {
+  loop_.connect(server_, kPort, [this, server = server_](Result<std::unique_ptr<Link>> link) {
+    if (link.ok() && server == server_) {
       begin(std::move(link).value());
     } else {
       on_lost();

@@ -13,12 +13,17 @@ std::string parent_directory(const std::string& path) {
 void SimDisk::File::truncate(size_t size) {
   bytes.resize(size);
   same_bytes = std::min(same_bytes, size);
+  if (given_up_from >= size) given_up_from = std::string::npos;
 }
 
 void SimDisk::File::sync() {
   durable.resize(same_bytes);
   durable.append(bytes, same_bytes);
   same_bytes = bytes.size();
+}
+
+void SimDisk::File::fail_to_sync() {
+  if (same_bytes < bytes.size()) given_up_from = std::min(given_up_from, same_bytes);
 }
 
 SimDisk::FilePtr SimDisk::find(const std::string& path) const {
@@ -68,17 +73,34 @@ void SimDisk::lose_power() {
   });
   files_ = durable_files_;
   directories_ = durable_directories_;
+  forget_given_up();
   for (const auto& [path, file] : files_) {
     const bool truncated = file->same_bytes < file->durable.size();
+    const size_t unsynced = file->bytes.size() - file->same_bytes;
     if (truncated && random_.below(2) == 0) {
       file->bytes = file->durable;
     } else {
-      file->bytes.resize(file->same_bytes +
-                         random_.below(file->bytes.size() - file->same_bytes + 1));
+      const bool nothing_more = random_.below(2) == 0;
+      file->bytes.resize(file->same_bytes + (nothing_more ? 0 : random_.below(unsynced + 1)));
     }
     file->durable = file->bytes;
     file->same_bytes = file->bytes.size();
   }
+}
+
+void SimDisk::forget_given_up() {
+  for (const auto& [path, file] : files_) {
+    if (file->given_up_from == std::string::npos) continue;
+    file->durable.resize(std::min(file->durable.size(), file->given_up_from));
+    file->truncate(file->given_up_from);
+  }
+}
+
+void SimDisk::wipe() {
+  files_.clear();
+  durable_files_.clear();
+  directories_ = durable_directories_ = {"/", kDataDirectory};
+  pending_.clear();
 }
 
 }  // namespace tandem

@@ -15,25 +15,32 @@ namespace tandem {
 
 // What goes wrong with a disk while it is set.
 struct DiskFaults {
-  bool no_space = false;     // writes take a part and fail; new files cannot be made
-  bool write_error = false;  // the same, and names cannot be changed
-  bool sync_error = false;   // files and directories cannot be made durable
+  bool no_space = false;        // writes take a part and fail; new files cannot be made
+  bool write_error = false;     // the same, and names cannot be changed
+  bool sync_error = false;      // files and directories cannot be made durable
+  bool one_sync_error = false;  // the next sync of a file fails, those after it succeed
   int64_t slowest_sync_us = 20'000;
+  bool forgetful = false;  // what a failed sync was to write is lost, whatever later ones say
 
-  bool failing() const { return no_space || write_error || sync_error; }
+  bool failing() const { return no_space || write_error || sync_error || one_sync_error; }
 };
 
 // A machine's disk: it outlives the processes that use it. A file's bytes are durable once it was
 // synced, a name (made, moved, removed) once its directory was; a power loss keeps any part of
-// what was not: of a file's bytes a prefix, of the changes of names any subset, as POSIX allows.
+// what was not: of a file's bytes a prefix, of the changes of names any subset, as POSIX allows. A
+// sync that fails on a forgetful disk takes its bytes with it: the system forgets that they were to
+// be written, later syncs succeed without them, and the file ends there once the process is gone.
 class SimDisk {
  public:
   struct File {
     std::string bytes;
     std::string durable;    // as of the last sync
     size_t same_bytes = 0;  // at the front of both
+    // Where the bytes begin that a failed sync has given up.
+    size_t given_up_from = std::string::npos;
     void truncate(size_t size);
     void sync();
+    void fail_to_sync();
   };
   using FilePtr = std::shared_ptr<File>;
 
@@ -56,6 +63,10 @@ class SimDisk {
   void sync_directory(const std::string& directory);
 
   void lose_power();
+  // The process is gone, and what it had in memory with it.
+  void forget_given_up();
+  // As if it were new.
+  void wipe();
 
  private:
   // A name is made, moved, or removed (`to` is empty). Without a file: a directory is made.

@@ -62,8 +62,14 @@ class SimEnv::Writer final : public WritableFile {
   }
 
   Status sync() override {
+    DiskFaults& faults = env_.disk_.faults();
+    const bool fails = faults.sync_error || std::exchange(faults.one_sync_error, false);
     Status status;
-    if (env_.proceeds(path_, "sync", env_.disk_.faults().sync_error, &status)) file_->sync();
+    if (env_.proceeds(path_, "sync", fails, &status)) {
+      file_->sync();
+    } else if (fails && faults.forgetful && !env_.dead_) {
+      file_->fail_to_sync();
+    }
     return status;
   }
 

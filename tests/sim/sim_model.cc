@@ -8,6 +8,7 @@
 
 #include "server/base/numbers.h"
 #include "server/store/hash_value.h"
+#include "server/store/list_value.h"
 #include "tests/sim/sim_world.h"
 
 namespace tandem {
@@ -21,8 +22,8 @@ std::string with(std::string text, const std::string& mark, const std::string& v
   return text;
 }
 
-bool expired(const ModelValue& value, int64_t now_ms) {
-  return value.expires_ms != 0 && value.expires_ms <= now_ms;
+bool may_be_gone(const ModelValue& value, int64_t latest_ms) {
+  return value.expires_ms != 0 && value.expires_ms <= latest_ms;
 }
 
 // "17:?:3" stands for "17:40:3"; the position that was found, or nothing when they differ.
@@ -45,9 +46,9 @@ std::string shortened(const std::string& text) {
 }
 
 std::string describe(const ModelValue& value) {
-  if (value.fields.empty()) return shortened(value.text);
-  std::string text;
+  std::string text = shortened(value.text);
   for (const auto& [field, content] : value.fields) text += field + "=" + shortened(content) + " ";
+  for (const std::string& element : value.elements) text += element + " ";
   return text;
 }
 
@@ -95,6 +96,8 @@ local function move(keys, args)
          c + R"(:' .. args[1])
   return p
 end
+local function nothing()
+end
 local function get(keys)
   local values = {}
   for i, key in ipairs(keys) do values[i] = server.call('GET', key) end
@@ -104,6 +107,8 @@ server.register_function('put)" +
          c + R"(', put)
 server.register_function('move)" +
          c + R"(', move)
+server.register_function('nothing)" +
+         c + R"(', nothing)
 server.register_function{function_name='get)" +
          c + R"(', callback=get, flags={'no-writes'}}
 )";
@@ -132,7 +137,8 @@ std::string reply_text(const ReplyValue& value) {
 
 bool is_refusal(const std::string& reply) {
   return reply.starts_with("-MISCONF") || reply.starts_with("-LOADING") ||
-         reply.starts_with("-EXECABORT Transaction discarded because of: MISCONF") ||
+         reply.starts_with("-READONLY") || reply.starts_with("-UNBLOCKED") ||
+         reply.starts_with("-EXECABORT Transaction discarded because of: ") ||
          reply.starts_with("-EXECABORT Transaction discarded because of previous errors");
 }
 
@@ -140,10 +146,18 @@ bool is_refusal(const std::string& reply) {
 
 std::string ModelState::run(int db, const Words& command) {
   const std::string& name = command[0];
-  const std::pair<int, std::string> key{db, command[1]};
   const auto number = [](const std::string& text) {
     return std::strtoll(text.c_str(), nullptr, 10);
   };
+  if (name == "FLUSHDB") {
+    std::erase_if(keys, [db](const auto& entry) { return entry.first.first == db; });
+    return "+OK";
+  }
+  if (name == "SWAPDB") {
+    swap_databases(static_cast<int>(number(command[1])), static_cast<int>(number(command[2])));
+    return "+OK";
+  }
+  const std::pair<int, std::string> key{db, command[1]};
   if (name == "SET") {
     keys[key] = {.text = command[2], .fields = {}, .expires_ms = 0};
     if (command.size() == 5) keys[key].expires_ms = number(command[4]);  // PXAT
@@ -155,7 +169,19 @@ std::string ModelState::run(int db, const Words& command) {
     keys.erase(key);
     return "?";
   }
+  if (name == "LPOP" || name == "BLPOP") {
+    const auto list = keys.find(key);
+    if (list == keys.end()) return "_";
+    const std::string element = list->second.elements.front();
+    list->second.elements.pop_front();
+    if (list->second.elements.empty()) keys.erase(list);
+    return name == "LPOP" ? "$" + element : "[$" + key.second + " $" + element + " ]";
+  }
   ModelValue& value = keys[key];
+  if (name == "RPUSH") {
+    value.elements.insert(value.elements.end(), command.begin() + 2, command.end());
+    return ":" + std::to_string(value.elements.size());
+  }
   if (name == "INCR" || name == "INCRBY" || name == "DECRBY") {
     const int64_t by = name == "INCR" ? 1 : number(command[2]) * (name == "DECRBY" ? -1 : 1);
     value.text = std::to_string(number(value.text) + by);
@@ -188,6 +214,17 @@ std::string ModelState::run(int db, const Words& command) {
   std::abort();
 }
 
+void ModelState::swap_databases(int one, int other) {
+  ModelKeys swapped;
+  while (!keys.empty()) {
+    auto entry = keys.extract(keys.begin());
+    int& db = entry.key().first;
+    db = db == one ? other : db == other ? one : db;
+    swapped.insert(std::move(entry));
+  }
+  keys = std::move(swapped);
+}
+
 void PositionLedger::take(uint64_t position, uint64_t above) {
   if (position <= above) {
     throw SimViolation{"position " + std::to_string(position) + " is not above " +
@@ -198,22 +235,29 @@ void PositionLedger::take(uint64_t position, uint64_t above) {
   }
 }
 
-Inspection inspect(Server& server, int64_t now_ms) {
+Inspection inspect(Server& server, int64_t latest_ms) {
   Inspection found;
+  found.latest_ms = latest_ms;
   Keyspace& keyspace = server.keyspace();
   for (int i = 0; i < keyspace.database_count(); ++i) {
     keyspace.database(i).for_each([&](const Entry* entry) {
       ModelValue value;
       if (entry->has_expiry()) value.expires_ms = entry->expires_at_ms();
-      if (expired(value, now_ms)) return;
       if (entry->type() == ValueType::kString) {
         std::array<char, kMaxInt64Digits> scratch;
         value.text = entry->string(scratch.data());
-      } else {
+      } else if (entry->type() == ValueType::kHash) {
         static_cast<const HashValue*>(entry->value())
             ->for_each([&](std::string_view field, std::string_view content) {
               value.fields.emplace(field, content);
             });
+      } else {
+        const auto& list = *static_cast<const ListValue*>(entry->value());
+        std::array<char, kMaxInt64Digits> scratch;
+        list.visit([&](const ListValue::Element& element) {
+          value.elements.emplace_back(element.text(scratch));
+          return true;
+        });
       }
       found.keys.emplace(std::make_pair(i, std::string(entry->key())), std::move(value));
     });
@@ -229,6 +273,15 @@ Inspection inspect(Server& server, int64_t now_ms) {
 
 // --- One client.
 
+// ":1" of WAIT, "[:1 :0 ]" of WAITAOF.
+void ClientModel::read_reach(const std::string& reply, Operation* operation) {
+  if (reply.starts_with(":")) {
+    operation->on_replicas = std::strtoll(reply.c_str() + 1, nullptr, 10);
+  } else if (reply.starts_with("[:1")) {
+    operation->on_disk = true;
+  }
+}
+
 void ClientModel::sent(Operation operation) {
   operation.number = next_number_++;
   operation.position_above = ledger_.highest();
@@ -240,6 +293,7 @@ std::string ClientModel::apply(Operation* operation, ModelState* state) const {
   using Kind = Operation::Kind;
   switch (operation->kind) {
     case Kind::kSave:
+    case Kind::kWait:
     case Kind::kOther:
       return "?";
     case Kind::kLoad:
@@ -261,11 +315,13 @@ std::string ClientModel::apply(Operation* operation, ModelState* state) const {
       operation->position == 0 ? kUnknownPosition : std::to_string(operation->position);
   std::string replies;
   for (const Words& step : operation->steps) {
-    Words words = step;
-    for (std::string& word : words) {
-      word = with(with(word, "{p}", position), "{v}", std::to_string(state->library.value_or(0)));
+    const bool fixed = step.back().find('{') == std::string::npos;
+    Words words = fixed ? Words() : step;
+    if (!fixed) {
+      words.back() = with(with(step.back(), "{p}", position), "{v}",
+                          std::to_string(state->library.value_or(0)));
     }
-    const std::string reply = state->run(operation->db, words);
+    const std::string reply = state->run(operation->db, fixed ? step : words);
     replies += operation->kind == Kind::kCommand ? reply : reply + " ";
   }
   if (operation->takes_position) ++state->positions;
@@ -286,9 +342,14 @@ void ClientModel::answered(const std::string& reply, int64_t now_us) {
   }
   operation.known_us = now_us;
   // While it refuses writes a server tells what it has, be it durable or not.
-  operation.acknowledged = operation.kind != Operation::Kind::kRead &&
-                           operation.kind != Operation::Kind::kOther &&
+  using Kind = Operation::Kind;
+  operation.acknowledged = operation.kind != Kind::kRead && operation.kind != Kind::kWait &&
+                           operation.kind != Kind::kOther &&
                            operation.requests.back()[0] != "GET" && !reply.starts_with("-");
+  if (operation.kind == Kind::kWait && wrote_since_connected_) read_reach(reply, &operation);
+  if (operation.acknowledged && (operation.takes_position || operation.kind == Kind::kLoad)) {
+    wrote_since_connected_ = true;
+  }
   const std::string due = apply(&operation, &state_);
   if (due.find('?') == std::string::npos && due != reply) {
     throw SimViolation{"client " + std::to_string(client_) + " got the reply " + shortened(reply) +
@@ -316,28 +377,32 @@ ModelState ClientModel::own_part(const Inspection& actual) const {
   return part;
 }
 
-bool ClientModel::matches(const ModelState& expected, const ModelState& actual,
-                          int64_t now_us) const {
+bool ClientModel::matches(const ModelState& expected, const ModelState& actual, int64_t latest_ms) {
   if (expected.library != actual.library) return false;
-  size_t alive = 0;
+  size_t there = 0;
   for (const auto& [key, value] : expected.keys) {
-    if (expired(value, now_us / 1000)) continue;
-    ++alive;
     const auto found = actual.keys.find(key);
-    if (found == actual.keys.end()) return false;
+    if (found == actual.keys.end()) {
+      if (!may_be_gone(value, latest_ms)) return false;
+      continue;
+    }
+    ++there;
     if (found->second != value && !position_in(value.text, found->second.text)) return false;
   }
-  return alive == actual.keys.size();
+  return there == actual.keys.size();
 }
 
 size_t ClientModel::count_promised(const Promise& promise) const {
   if (promise.nothing_lost) return run_.size();
-  size_t promised = 0;
-  for (size_t i = 0; i < run_.size(); ++i) {
-    if (run_[i].known_us > promise.until_us) continue;
-    if (run_[i].acknowledged || !promise.only_acknowledged) promised = i + 1;
-  }
-  return promised;
+  const auto is_promised = [&promise](const Operation& operation) {
+    if (operation.known_us <= promise.known_until_us) return true;
+    if (operation.acknowledged && operation.known_us <= promise.acknowledged_until_us) return true;
+    if (operation.on_disk && promise.what_is_on_disk) return true;
+    return operation.on_replicas >= promise.replicas &&
+           operation.sent_us > promise.replicated_since_us;
+  };
+  const auto last = std::find_if(run_.rbegin(), run_.rend(), is_promised);
+  return static_cast<size_t>(std::distance(last, run_.rend()));
 }
 
 void ClientModel::resolve(const Inspection& inspection, const Promise& promise, int64_t now_us) {
@@ -352,15 +417,16 @@ void ClientModel::resolve(const Inspection& inspection, const Promise& promise, 
   for (size_t i = 0; i < promised; ++i) apply(&run_[i], &state);
   const ModelState floor = state;
   size_t survived = promised;
-  while (!matches(state, actual, now_us)) {
+  while (!matches(state, actual, inspection.latest_ms)) {
     if (survived == run_.size()) {
       std::string text =
           "client " + std::to_string(client_) + ": of " + std::to_string(run_.size()) +
           " operations " + std::to_string(promised) + " are promised and " + std::to_string(known) +
           " known to have been run, but the dataset is what no number of them makes.";
       if (promised > 0) text += "\nThe last promised one: " + describe(run_[promised - 1]);
-      text += "\nAgainst the promised state:" + difference(floor, actual, now_us);
-      throw SimViolation{text + "\nAgainst the last one:" + difference(state, actual, now_us)};
+      text += "\nAgainst the promised state:" + difference(floor, actual, inspection.latest_ms);
+      throw SimViolation{
+          text + "\nAgainst the last one:" + difference(state, actual, inspection.latest_ms)};
     }
     apply(&run_[survived++], &state);
   }
@@ -369,12 +435,32 @@ void ClientModel::resolve(const Inspection& inspection, const Promise& promise, 
   for (size_t i = known; i < survived; ++i) run_[i].known_us = now_us;
   state_ = std::move(state);
   learn_positions(actual);
-  if (promise.nothing_lost || !promise.lasting) return;
-  base_ = floor;
-  for (size_t i = 0; i < promised; ++i) {
-    base_position_ = std::max(base_position_, run_[i].position);
+}
+
+void ClientModel::moved(int64_t now_us) {
+  for (Operation& operation : run_) {
+    operation.known_us = now_us;
+    operation.acknowledged = operation.on_disk = false;
+    operation.on_replicas = 0;
   }
-  run_.erase(run_.begin(), run_.begin() + static_cast<std::ptrdiff_t>(promised));
+}
+
+void ClientModel::settled() {
+  for (const Operation& operation : run_) {
+    base_position_ = std::max(base_position_, operation.position);
+  }
+  base_ = state_;
+  run_.clear();
+}
+
+void ClientModel::flushed(bool keys, bool libraries) {
+  run_.clear();
+  if (libraries) state_.library.reset();
+  if (keys) {
+    state_.keys.clear();
+    state_.positions = base_position_ = 0;
+  }
+  base_ = state_;
 }
 
 // The order in which the server ran things says what was lost: all behind some position.
@@ -410,15 +496,15 @@ void ClientModel::learn_positions(const ModelState& actual) {
 }
 
 std::string ClientModel::difference(const ModelState& expected, const ModelState& actual,
-                                    int64_t now_us) const {
+                                    int64_t latest_ms) {
   std::string text;
   const auto name = [](const auto& key) {
     return "\n  " + std::to_string(key.first) + "/" + key.second + ": ";
   };
   for (const auto& [key, value] : expected.keys) {
-    if (expired(value, now_us / 1000)) continue;
     const auto found = actual.keys.find(key);
     if (found == actual.keys.end()) {
+      if (may_be_gone(value, latest_ms)) continue;
       text += name(key) + "missing, expected " + describe(value);
     } else if (found->second != value && !position_in(value.text, found->second.text)) {
       text += name(key) + describe(found->second) + ", expected " + describe(value);
@@ -426,7 +512,7 @@ std::string ClientModel::difference(const ModelState& expected, const ModelState
   }
   for (const auto& [key, value] : actual.keys) {
     const auto found = expected.keys.find(key);
-    if (found == expected.keys.end() || expired(found->second, now_us / 1000)) {
+    if (found == expected.keys.end()) {
       text += name(key) + describe(value) + ", expected none";
     }
   }

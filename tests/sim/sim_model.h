@@ -26,6 +26,7 @@ using Words = std::vector<std::string>;
 struct ModelValue {
   std::string text;                           // of a string
   std::map<std::string, std::string> fields;  // of a hash; then the text is empty
+  std::deque<std::string> elements;           // of a list; then the text is empty
   int64_t expires_ms = 0;                     // 0: never
 
   bool operator==(const ModelValue&) const = default;
@@ -40,6 +41,9 @@ struct ModelState {
 
   // Runs one command and returns its reply as reply_text() would; "?" when it may vary.
   std::string run(int db, const Words& command);
+
+ private:
+  void swap_databases(int one, int other);
 };
 
 // What stands for a position that is not known.
@@ -54,6 +58,7 @@ struct Operation {
     kLoad,      // the client's library
     kDelete,
     kSave,
+    kWait,   // WAIT, WAITAOF
     kOther,  // anything that changes no data
   };
   Kind kind = Kind::kOther;
@@ -72,6 +77,9 @@ struct Operation {
   int64_t sent_us = 0;
   int64_t known_us = 0;       // when the client knew that it had been run
   bool acknowledged = false;  // it writes, and its success was replied
+  // Of a kWait: where everything before it has come to.
+  int64_t on_replicas = 0;
+  bool on_disk = false;
 };
 
 // "c0:" and what begins with it belongs to client 0.
@@ -83,13 +91,16 @@ std::string reply_text(const ReplyValue& value);
 // A reply that says that the operation has not been run, because the server is not able to.
 bool is_refusal(const std::string& reply);
 
-// The whole dataset of a server, as far as it has not expired.
+// The whole dataset of a server.
 struct Inspection {
   ModelKeys keys;
+  int64_t latest_ms = 0;   // what is to expire by then may be missing
   uint64_t positions = 0;  // how far the shared counter has come
   std::map<std::string, std::string> libraries;
+
+  bool operator==(const Inspection&) const = default;
 };
-Inspection inspect(Server& server, int64_t now_ms);
+Inspection inspect(Server& server, int64_t latest_ms);
 
 // The positions that are known to be taken.
 class PositionLedger {
@@ -104,12 +115,17 @@ class PositionLedger {
   std::set<uint64_t> taken_;
 };
 
-// How much of what a client has done must survive.
+// How much of what a client has done must survive: what comes first here and all before it.
 struct Promise {
-  int64_t until_us = 0;            // what was known to be run by then …
-  bool only_acknowledged = false;  // … and, if so, was answered
-  bool nothing_lost = false;       // no crash: everything
-  bool lasting = true;             // later crashes do not take it back
+  static constexpr int64_t kNever = INT64_MAX;
+
+  bool nothing_lost = false;          // no crash: everything
+  int64_t known_until_us = 0;         // what was known to be run by then
+  int64_t acknowledged_until_us = 0;  // what was answered by then
+  bool what_is_on_disk = false;       // what WAITAOF has found there
+  // What WAIT has found, asked since then, on that many replicas.
+  int64_t replicated_since_us = kNever;
+  int64_t replicas = 1;
 };
 
 // One client's history: operations that have certainly been run and may still be lost, and those
@@ -124,6 +140,8 @@ class ClientModel {
   const Operation& oldest_outstanding() const { return outstanding_.front(); }
   uint64_t next_number() const { return next_number_; }
 
+  // What was written before is nothing that WAIT waits for.
+  void connected() { wrote_since_connected_ = false; }
   void sent(Operation operation);
   // The reply to the oldest operation that was sent. Throws SimViolation when it is a wrong one.
   void answered(const std::string& reply, int64_t now_us);
@@ -131,21 +149,30 @@ class ClientModel {
   // come and forgets the others; throws SimViolation when the dataset is not the outcome of all the
   // promised ones and some of those after them, in their order.
   void resolve(const Inspection& actual, const Promise& promise, int64_t now_us);
+  // Another server is the primary: what the last one has said of its disk and its replicas does not
+  // hold for this one.
+  void moved(int64_t now_us);
+  // Nothing known so far can be lost any more.
+  void settled();
+  // Everything in the dataset has been removed on purpose; settled as well.
+  void flushed(bool keys, bool libraries);
 
  private:
+  static void read_reach(const std::string& reply, Operation* operation);
   std::string apply(Operation* operation, ModelState* state) const;
   size_t count_promised(const Promise& promise) const;
   void check_positions(size_t survived, uint64_t highest) const;
   void learn_positions(const ModelState& actual);
-  bool matches(const ModelState& expected, const ModelState& actual, int64_t now_us) const;
+  static bool matches(const ModelState& expected, const ModelState& actual, int64_t latest_ms);
   ModelState own_part(const Inspection& actual) const;
-  std::string difference(const ModelState& expected, const ModelState& actual,
-                         int64_t now_us) const;
+  static std::string difference(const ModelState& expected, const ModelState& actual,
+                                int64_t latest_ms);
 
   const int client_;
   PositionLedger& ledger_;
   uint64_t next_number_ = 1;
-  ModelState base_;  // before run_.front()
+  bool wrote_since_connected_ = false;
+  ModelState base_;  // before run_.front(); is never lost
   uint64_t base_position_ = 0;
   ModelState state_;
   std::deque<Operation> run_;

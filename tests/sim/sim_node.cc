@@ -29,7 +29,7 @@ struct SimNode::Process {
         env(&node->world_, &node->disk_, node->host_,
             [this](const std::function<void()>& work) { loop.run(work); }),
         config("/"),
-        configured(config.load_text(env, node->config_text_, node->host_ + ".conf")) {
+        configured(config.load_text(env, node->config_text_ + node->role_, node->host_ + ".conf")) {
     if (!configured.ok()) throw SimViolation{configured.error().to_string()};
     server.emplace(config, World{env, loop, node->clock_, seed, make_memory_pipe});
     loop.end_of_turn = [this] { server->end_of_turn(); };
@@ -43,10 +43,12 @@ struct SimNode::Process {
   std::optional<Server> server;
 };
 
-SimNode::SimNode(SimWorld* world, SimNetwork* network, std::string host, std::string config)
+SimNode::SimNode(SimWorld* world, SimNetwork* network, std::string host, int port,
+                 std::string config)
     : world_(*world),
       network_(*network),
       host_(std::move(host)),
+      port_(port),
       config_text_(std::move(config)),
       disk_(world->random().next()),
       clock_(world) {}
@@ -61,6 +63,11 @@ Server& SimNode::server() {
   return *process_->server;
 }
 
+void SimNode::run(const std::function<void()>& work) {
+  assert(up());
+  process_->loop.run(work);
+}
+
 const Settings& SimNode::settings() const { return process_->config.settings(); }
 
 void SimNode::start() {
@@ -69,10 +76,11 @@ void SimNode::start() {
   process_ = std::make_unique<Process>(this, world_.random().next() + ++starts_);
   if (die_after_ >= 0) process_->env.die_after(std::exchange(die_after_, -1));
   process_->loop.on_death = [this] { world_.schedule(this, 0, [this] { crash(crash_at_disk_); }); };
+  const bool disk_fails = disk_.faults().failing();
   const Status started = process_->server->start();
   if (process_->env.dead()) return crash(crash_at_disk_);
   if (!started.ok()) {
-    if (!disk_.faults().failing()) {
+    if (!disk_fails) {
       throw SimViolation{host_ + " does not start: " + started.error().to_string()};
     }
     world_.trace(host_, "cannot start");
@@ -94,7 +102,11 @@ void SimNode::crash(Crash how) {
   }
   process_->server.reset();
   process_.reset();
-  if (how == Crash::kMachine) disk_.lose_power();
+  if (how == Crash::kMachine) {
+    disk_.lose_power();
+  } else {
+    disk_.forget_given_up();
+  }
   on_crash(how);
 }
 

@@ -21,16 +21,22 @@ enum class Crash : uint8_t {
 // A machine with a disk, and the server on it, which starts, crashes and starts again.
 class SimNode {
  public:
-  // `config` is the text of its configuration file.
-  SimNode(SimWorld* world, SimNetwork* network, std::string host, std::string config);
+  // `config` is the text of its configuration file, but for its role.
+  SimNode(SimWorld* world, SimNetwork* network, std::string host, int port, std::string config);
   ~SimNode();
 
   const std::string& host() const { return host_; }
+  int port() const { return port_; }
+  // What its configuration file says about replication from the next start on.
+  void set_role(std::string config) { role_ = std::move(config); }
   bool up() const { return process_ != nullptr; }
   // While up.
   Server& server();
   const Settings& settings() const;
   SimDisk& disk() { return disk_; }
+  SimClock& clock() { return clock_; }
+  // While up: as part of a turn of the server's loop.
+  void run(const std::function<void()>& work);
 
   // Throws SimViolation when the server refuses to start with what is on its disk, unless the disk
   // fails. May die while it starts: then up() is false.
@@ -50,7 +56,9 @@ class SimNode {
   SimWorld& world_;
   SimNetwork& network_;
   const std::string host_;
+  const int port_;
   const std::string config_text_;
+  std::string role_;
   SimDisk disk_;
   SimClock clock_;
   std::unique_ptr<Process> process_;

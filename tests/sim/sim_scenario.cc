@@ -15,89 +15,55 @@ constexpr int64_t kMaxTime = std::numeric_limits<int64_t>::max();
 constexpr int64_t kEverySecondUs = 2'000'000;
 constexpr int64_t kRecoveryUs = 4'000'000;
 constexpr int64_t kQuietWithinMs = 120'000;
-constexpr int64_t kLookEveryMs = 100;
+constexpr int64_t kLookEveryMs = 50;
+constexpr int64_t kLookAroundUs = 20'000;
 constexpr size_t kDigestDigits = 40;
-
-const char* pick(SimWorld& world, std::initializer_list<const char*> choices) {
-  return choices.begin()[world.random().below(choices.size())];
-}
 
 }  // namespace
 
-SimScenario::SimScenario(uint64_t seed, bool verbose)
-    : world_(seed, verbose), network_(&world_), seed_(seed) {
-  durability_ = static_cast<Durability>(seed % 4);
+SimScenario::SimScenario(uint64_t seed, bool verbose, bool forgetful_disks)
+    : world_(seed, verbose),
+      network_(&world_),
+      plan_(SimPlan::make(world_, seed, forgetful_disks)),
+      cluster_(&world_, &network_, plan_),
+      reader_(&world_, &network_, kClients) {
   lay_network();
-  primary_ = std::make_unique<SimNode>(&world_, &network_, "primary", primary_config());
-  replica_ = std::make_unique<SimNode>(&world_, &network_, "replica", replica_config());
-  primary_->on_crash = [this](Crash how) { primary_crashed(how); };
-  primary_->on_start = [this] { primary_started(); };
-  replica_->on_crash = [this](Crash) { restart_later(replica_.get()); };
+  for (const auto& node : cluster_.nodes()) {
+    node->on_crash = [this, node = node.get()](Crash how) { crashed(*node, how); };
+    node->on_start = [this, node = node.get()] {
+      cluster_.node_restarted(*node);
+      if (node == &cluster_.primary()) primary_started();
+    };
+  }
   for (int i = 0; i < kClients; ++i) {
-    SimClient& client =
-        *clients_.emplace_back(std::make_unique<SimClient>(&world_, &network_, i, &ledger_));
+    SimClient& client = *clients_.emplace_back(
+        std::make_unique<SimClient>(&world_, &network_, i, cluster_.primary().host(), &ledger_));
     client.inspect_primary = [this]() -> std::optional<Inspection> {
-      if (!primary_->up()) return std::nullopt;
-      return inspect(primary_->server(), world_.now_ms());
+      if (!cluster_.primary().up()) return std::nullopt;
+      return inspect(cluster_.primary().server(), latest_wall_ms());
     };
     client.on_saved = [this](int64_t sent_us) { saved_us_ = std::max(saved_us_, sent_us); };
   }
-  reader_ = std::make_unique<SimReader>(&world_, &network_, "replica", kClients);
-}
-
-// --- What the seed decides beforehand.
-
-std::string SimScenario::common_config() {
-  std::string text = "dir /data\nenable-debug-command yes\n";
-  const auto line = [&text](const std::string& name, const std::string& value) {
-    text += name + " " + value + "\n";
+  reader_.choose_server = [this] { return cluster_.some_replica().host(); };
+  reader_.is_replica = [this](const std::string& host) {
+    return !failover_ && cluster_.is_replica(host);
   };
-  line("repl-diskless-sync", pick(world_, {"yes", "no"}));
-  line("repl-diskless-sync-delay", pick(world_, {"0", "0", "1"}));
-  line("repl-backlog-size", pick(world_, {"16kb", "64kb", "1mb"}));
-  line("repl-compression", pick(world_, {"no", "no", "lz4"}));
-  line("repl-timeout", pick(world_, {"5", "10"}));
-  line("repl-ping-replica-period", pick(world_, {"1", "3"}));
-  line("aof-use-rdb-preamble", pick(world_, {"yes", "yes", "no"}));
-  line("auto-aof-rewrite-min-size", pick(world_, {"8kb", "32kb", "64mb"}));
-  line("auto-aof-rewrite-percentage", pick(world_, {"50", "100"}));
-  line("aof-timestamp-enabled", pick(world_, {"no", "yes"}));
-  line("hash-max-listpack-entries", pick(world_, {"4", "128"}));
-  return text;
 }
 
-std::string SimScenario::primary_config() {
-  std::string text = common_config();
-  switch (durability_) {
-    case Durability::kAlways:
-      text += "appendonly yes\nappendfsync always\n";
-      break;
-    case Durability::kEverySecond:
-      text += "appendonly yes\nappendfsync everysec\n";
-      break;
-    case Durability::kSystem:
-      text += "appendonly yes\nappendfsync no\n";
-      break;
-    case Durability::kSnapshots:
-      text += "appendonly no\n";
-      break;
-  }
-  return text + pick(world_, {"save \"\"\n", "save 2 20\n"});
-}
-
-std::string SimScenario::replica_config() {
-  return common_config() + "replicaof primary 6379\nappendonly " + pick(world_, {"yes", "no"}) +
-         "\nappendfsync " + pick(world_, {"always", "everysec", "no"}) + "\n" +
-         pick(world_, {"save \"\"\n", "save 2 20\n"});
-}
+SimScenario::~SimScenario() { world_.drop_events(this); }
 
 void SimScenario::lay_network() {
   const SimPath slow = {.fastest_us = 2'000, .slowest_us = 40'000};
   const SimPath narrow = {.largest_piece = 200, .window = 4'000};
-  if (world_.one_in(4)) network_.set_path("primary", "replica", slow);
-  if (world_.one_in(6)) network_.set_path("primary", "replica", narrow);
-  if (world_.one_in(4)) network_.set_path("primary", "client0", slow);
-  if (world_.one_in(6)) network_.set_path("primary", "client1", narrow);
+  const std::string primary = cluster_.primary().host();
+  for (const auto& node : cluster_.nodes()) {
+    const SimNode* upstream = cluster_.upstream(*node);
+    if (upstream == nullptr) continue;
+    if (world_.one_in(4)) network_.set_path(upstream->host(), node->host(), slow);
+    if (world_.one_in(4)) network_.set_path(upstream->host(), node->host(), narrow);
+  }
+  if (world_.one_in(4)) network_.set_path(primary, "client0", slow);
+  if (world_.one_in(6)) network_.set_path(primary, "client1", narrow);
 }
 
 // --- The course of a run.
@@ -112,24 +78,38 @@ SimOutcome SimScenario::run() {
   outcome.trace_hash = world_.trace_hash();
   outcome.events = world_.events_run();
   outcome.crashes = crashes_;
-  outcome.values_seen = reader_->values_seen();
+  outcome.switches = switches_;
+  outcome.values_seen = reader_.values_seen();
   outcome.simulated_ms = world_.now_ms() - SimWorld::kBeginUs / 1000;
   for (const auto& client : clients_) outcome.operations += client->operations_sent();
   return outcome;
 }
 
 void SimScenario::play() {
-  primary_->start();
-  replica_->start();
-  for (const auto& client : clients_) client->start(world_.between(1, 30));
-  reader_->start(world_.between(5, 50));
-  const int64_t rounds = world_.between(1, 2);
-  for (int64_t round = 0; round < rounds; ++round) {
-    chaos(world_.between(2'000, 10'000));
-    quiet();
-    restart_everything();
-    for (const auto& client : clients_) client->resume();
+  constexpr int64_t kFastestPaceMs = 5;
+  for (const auto& node : cluster_.nodes()) node->start();
+  for (const auto& client : clients_) {
+    client->start(world_.between(kFastestPaceMs, plan_.slowest_pace_ms));
   }
+  reader_.start(world_.between(kFastestPaceMs, plan_.slowest_pace_ms));
+  look_around();
+  for (const Intermission next : plan_.rounds) {
+    chaos(world_.between(plan_.shortest_round_ms, plan_.longest_round_ms));
+    quiet();
+    intermission(next);
+    for (const auto& client : clients_) client->resume();
+    reader_.resume();
+  }
+}
+
+void SimScenario::look_around() {
+  world_.schedule(this, kLookAroundUs, [this] {
+    if (failover_) look_at_failover();
+    SimNode& primary = cluster_.primary();
+    if (primary.up() && !primary.server().persistence().info().aof_starting) aof_begun_ = true;
+    cluster_.look(failover_.has_value());
+    look_around();
+  });
 }
 
 void SimScenario::chaos(int64_t ms) {
@@ -143,31 +123,33 @@ void SimScenario::chaos(int64_t ms) {
 void SimScenario::quiet() {
   world_.trace("world", "becomes quiet");
   network_.heal();
-  for (SimNode* node : {primary_.get(), replica_.get()}) {
-    end_disk_trouble(node);
+  for (const auto& node : cluster_.nodes()) {
+    end_disk_trouble(*node);
     node->cancel_crash();
+    node->clock().set_wrong_by_us(0);
   }
   for (const auto& client : clients_) client->stop();
   const int64_t until_us = world_.now_us() + kQuietWithinMs * 1000;
-  while (!in_sync()) {
+  while (!is_quiet()) {
     if (world_.now_us() > until_us) throw SimViolation{why_not_quiet()};
     world_.run_for_ms(kLookEveryMs);
     // After a failed save point it refuses writes, and replicas, until somebody saves.
-    if (primary_->up() && !primary_->server().executor().state().misconf.empty()) {
-      ask(*primary_, {"SAVE"});
+    for (const auto& node : cluster_.nodes()) {
+      if (node->up() && !node->server().executor().state().misconf.empty()) ask(*node, {"SAVE"});
     }
   }
+  reader_.stop();
   check_same();
 }
 
-// Keys that expire are gone, on both sides.
+// Keys that expire are gone, on all sides.
 void SimScenario::settle() {
   const auto settled = [this] {
-    Keyspace& keyspace = primary_->server().keyspace();
+    Keyspace& keyspace = cluster_.primary().server().keyspace();
     for (int i = 0; i < keyspace.database_count(); ++i) {
       if (keyspace.database(i).volatile_size() > 0) return false;
     }
-    return in_sync();
+    return is_quiet();
   };
   const int64_t until_us = world_.now_us() + kQuietWithinMs * 1000;
   while (!settled()) {
@@ -175,172 +157,183 @@ void SimScenario::settle() {
     world_.run_for_ms(kLookEveryMs);
   }
   const Words request = {"DEBUG", "DIGEST"};
-  const std::string here = ask(*primary_, request);
-  const std::string there = ask(*replica_, request);
-  if (here != there || here.size() != std::string_view("+").size() + kDigestDigits) {
-    throw SimViolation{"DEBUG DIGEST of the primary and the replica: " + here + ", " + there};
+  const std::string here = ask(cluster_.primary(), request);
+  for (const auto& node : cluster_.nodes()) {
+    const std::string there = ask(*node, request);
+    if (here == there && here.size() == std::string_view("+").size() + kDigestDigits) continue;
+    throw SimViolation{"DEBUG DIGEST of the primary and " + node->host() + ": " + here + ", " +
+                       there};
+  }
+}
+
+// --- Between two rounds.
+
+void SimScenario::intermission(Intermission kind) {
+  switch (kind) {
+    case Intermission::kFlush:
+      flush();
+      [[fallthrough]];
+    case Intermission::kRestart:
+    case Intermission::kCount:
+      return restart_everything();
+    case Intermission::kEmptyPrimary:
+      return lose_everything();
+  }
+}
+
+void SimScenario::make_durable() {
+  if (plan_.durability == Durability::kSnapshots) {
+    ask_until_ok(cluster_.primary(), {"SAVE"});
+  } else {
+    // A rewrite that has failed some times is tried again after a minute.
+    const auto begun = [this] {
+      return !cluster_.primary().server().persistence().info().aof_starting;
+    };
+    if (!world_.run_until(begun, kQuietWithinMs)) {
+      throw SimViolation{"the AOF of the primary is not begun in a quiet world"};
+    }
+    world_.run_for_ms(kRecoveryUs / 1000);
   }
 }
 
 // Nothing that was acknowledged long ago is lost by any restart.
 void SimScenario::restart_everything() {
-  const bool power_loss = durability_ != Durability::kSystem && world_.one_in(2);
-  if (durability_ == Durability::kSnapshots) {
-    save_now();
-  } else {
-    world_.run_for_ms(kRecoveryUs / 1000);
-  }
+  const bool power_loss = plan_.durability != Durability::kSystem && world_.one_in(2);
+  const Crash how = power_loss ? Crash::kMachine : Crash::kProcess;
+  make_durable();
   nothing_may_be_lost_ = true;
-  primary_->crash(power_loss ? Crash::kMachine : Crash::kProcess);
-  if (world_.one_in(2)) replica_->crash(power_loss ? Crash::kMachine : Crash::kProcess);
+  cluster_.primary().crash(how);
+  for (const auto& node : cluster_.nodes()) {
+    if (node.get() != &cluster_.primary() && world_.one_in(2)) node->crash(how);
+  }
   quiet();
   nothing_may_be_lost_ = false;
   settle();
+  if (plan_.durability == Durability::kSystem) return;
+  for (const auto& client : clients_) client->model().settled();
 }
 
-void SimScenario::save_now() {
-  const int64_t until_us = world_.now_us() + kQuietWithinMs * 1000;
-  std::string answer;
-  do {
-    answer = ask(*primary_, {"SAVE"});
-    // A child that saves already goes first.
-    if (answer != "+OK") world_.run_for_ms(kLookEveryMs);
-  } while (answer != "+OK" && world_.now_us() < until_us);
-  if (answer != "+OK") throw SimViolation{"SAVE in a quiet world answers " + answer};
+void SimScenario::flush() {
+  const bool keys = world_.one_in(2);
+  const bool libraries = !keys || world_.one_in(2);
+  const char* how = world_.one_in(2) ? "ASYNC" : "SYNC";
+  if (keys) ask_until_ok(cluster_.primary(), {"FLUSHALL", how});
+  if (libraries) ask_until_ok(cluster_.primary(), {"FUNCTION", "FLUSH", how});
+  if (keys) ledger_.cut(0);
+  for (const auto& client : clients_) client->model().flushed(keys, libraries);
 }
 
-// --- Trouble.
-
-void SimScenario::schedule_trouble() {
-  constexpr int64_t kLongestPeaceUs = 1'500'000;
-  world_.schedule(this, world_.between(10'000, kLongestPeaceUs), [this] {
-    if (!troubled_) return;
-    cause_trouble();
-    schedule_trouble();
-  });
-}
-
-void SimScenario::cause_trouble() {
-  constexpr int64_t kLongestStallMs = 2'500;
-  SimNode* node = world_.one_in(2) ? primary_.get() : replica_.get();
-  const std::string client = "client" + std::to_string(world_.between(0, kClients - 1));
-  const int64_t choice = world_.between(0, 11);
-  if (choice < 4) {
-    crash(node);
-  } else if (choice < 6) {
-    network_.cut("primary", "replica");
-  } else if (choice < 8) {
-    network_.cut("primary", client);
-  } else if (choice < 9) {
-    network_.stall("primary", "replica", world_.between(1, kLongestStallMs));
-    network_.stall("primary", client, world_.between(1, kLongestStallMs));
-  } else if (choice < 10) {
-    network_.refuse(node->host(), true);
-    world_.schedule(this, world_.between(0, kLongestStallMs * 1000),
-                    [this, node] { network_.refuse(node->host(), false); });
-  } else {
-    disk_trouble(node);
+// The primary comes back with an empty disk. Its replicas keep what they have, and one of them
+// becomes the primary.
+void SimScenario::lose_everything() {
+  SimNode& lost = cluster_.primary();
+  world_.trace(lost.host(), "loses its disk");
+  cluster_.force_empty(false);
+  outcome_unknown_ = false;
+  lost.crash(Crash::kProcess);
+  outcome_unknown_ = false;
+  lost.disk().wipe();
+  lost.start();
+  SimNode* direct = nullptr;
+  for (const auto& node : cluster_.nodes()) {
+    if (cluster_.upstream(*node) == &lost) direct = node.get();
   }
-}
-
-void SimScenario::crash(SimNode* node) {
-  constexpr int64_t kMostOperations = 60;
-  const Crash how = world_.one_in(2) ? Crash::kMachine : Crash::kProcess;
-  if (world_.one_in(2)) {
-    node->crash(how);
-  } else {
-    node->crash_at_disk(world_.between(1, kMostOperations), how);
+  const auto refused = [direct] {
+    return direct->server().replication().info().link_state ==
+           ReplicationInfo::kRefusedEmptyPrimary;
+  };
+  const bool nothing_to_keep = inspect(direct->server(), 0).keys.empty();
+  if (!nothing_to_keep && !world_.run_until(refused, kQuietWithinMs)) {
+    throw SimViolation{"a replica with data does not refuse an empty primary"};
   }
-}
-
-void SimScenario::restart_later(SimNode* node) {
-  constexpr int64_t kLongestDownUs = 2'000'000;
-  ++crashes_;
-  if (troubled_ && world_.one_in(4)) {
-    node->crash_at_disk(world_.between(1, 15),
-                        world_.one_in(2) ? Crash::kMachine : Crash::kProcess);
-  }
-  world_.schedule(this, world_.between(0, kLongestDownUs), [node] {
-    if (!node->up()) node->start();
-  });
-}
-
-void SimScenario::disk_trouble(SimNode* node) {
-  constexpr int64_t kLongestUs = 3'000'000;
-  constexpr int64_t kSlowUs = 2'500'000;
-  DiskFaults& faults = node->disk().faults();
-  switch (world_.between(0, 3)) {
-    case 0:
-      faults.no_space = true;
-      break;
-    case 1:
-      faults.write_error = true;
-      break;
-    case 2:
-      faults.sync_error = true;
-      break;
-    default:
-      faults.slowest_sync_us = kSlowUs;
-  }
-  world_.trace(node->host(), "has a failing disk");
-  if (node == primary_.get()) {
-    const int64_t healthy_from_us =
-        disk_recovered_us_ > kMaxTime - kRecoveryUs ? kMaxTime : disk_recovered_us_ + kRecoveryUs;
-    if (world_.now_us() > healthy_from_us) disk_failing_since_us_ = world_.now_us();
-    disk_recovered_us_ = kMaxTime;
-  }
-  world_.schedule(this, world_.between(0, kLongestUs), [this, node] { end_disk_trouble(node); });
-}
-
-void SimScenario::end_disk_trouble(SimNode* node) {
-  node->disk().faults() = {};
-  if (node == primary_.get() && disk_recovered_us_ == kMaxTime)
-    disk_recovered_us_ = world_.now_us();
+  cluster_.force_empty(true);
+  promote(*direct, true);
+  quiet();
+  settle();
 }
 
 // --- What has to hold.
 
-void SimScenario::primary_crashed(Crash how) {
-  if (!outcome_unknown_) {
-    crashed_us_ = world_.now_us();
-    crashed_how_ = how;
-    outcome_unknown_ = true;
-  } else if (how == Crash::kMachine) {
-    crashed_how_ = how;
+void SimScenario::crashed(SimNode& node, Crash how) {
+  restart_later(node);
+  if (&node == &cluster_.primary()) {
+    if (!outcome_unknown_) {
+      crashed_us_ = world_.now_us();
+      crashed_how_ = how;
+      outcome_unknown_ = true;
+    } else if (how == Crash::kMachine) {
+      crashed_how_ = how;
+    }
   }
-  restart_later(primary_.get());
+  if (failover_ && (&node == failover_->from || &node == failover_->to)) {
+    failover_interrupted(node);
+  }
 }
 
-Promise SimScenario::promise() const {
+Promise SimScenario::promise_after_crash() const {
   if (nothing_may_be_lost_) return {.nothing_lost = true};
   int64_t written_us = crashed_us_;
   if (disk_recovered_us_ > crashed_us_ - kRecoveryUs) {
     written_us = std::min(written_us, disk_failing_since_us_);
   }
-  switch (durability_) {
+  const bool disk_failed = written_us < crashed_us_;
+  Promise promise = {.what_is_on_disk = true};
+  if (!aof_begun_) return promise;
+  switch (plan_.durability) {
     case Durability::kAlways:
-      return {.until_us = kMaxTime, .only_acknowledged = true};
+      promise.known_until_us = written_us - kRecoveryUs;
+      promise.acknowledged_until_us = kMaxTime;
+      break;
     case Durability::kEverySecond:
-      return {.until_us = written_us - kEverySecondUs};
+      promise.known_until_us = written_us - kEverySecondUs;
+      break;
     case Durability::kSystem:
-      // Nothing is promised about the machine, now or later.
-      if (crashed_how_ == Crash::kMachine) return {.lasting = false};
-      return {.until_us = written_us, .only_acknowledged = true, .lasting = false};
+      // Nothing is promised about the machine.
+      if (crashed_how_ == Crash::kProcess && !(plan_.forgetful_disks && disk_failed)) {
+        promise.acknowledged_until_us = written_us;
+      }
+      break;
     case Durability::kSnapshots:
-      return {.until_us = saved_us_};
+      promise.known_until_us = saved_us_;
+      break;
   }
-  return {};
+  return promise;
 }
 
 void SimScenario::primary_started() {
   if (!outcome_unknown_) return;
   outcome_unknown_ = false;
-  const Inspection dataset = inspect(primary_->server(), world_.now_ms());
-  world_.trace("primary", "has loaded", dataset.keys.size(), dataset.positions);
+  adopt_dataset(promise_after_crash());
+}
+
+void SimScenario::promote(SimNode& node, bool nothing_lost) {
+  Promise promise = {.nothing_lost = nothing_lost};
+  promise.replicated_since_us = cluster_.in_line_since_us(node);
+  promise.replicas = cluster_.direct_replicas();
+  if (cluster_.upstream(node) != &cluster_.primary()) promise.replicated_since_us = kMaxTime;
+  world_.trace(node.host(), "is the primary");
+  ++switches_;
+  failover_.reset();
+  cluster_.make_primary(node);
+  outcome_unknown_ = false;
+  // Its disk has not been watched until now.
+  disk_failing_since_us_ = world_.now_us();
+  disk_recovered_us_ = node.disk().faults().failing() ? kMaxTime : world_.now_us();
+  saved_us_ = 0;
+  aof_begun_ = false;
+  adopt_dataset(promise);
+  for (const auto& client : clients_) client->model().moved(world_.now_us());
+}
+
+// The primary's dataset is the outcome of what it was sent, as far as it was not lost.
+void SimScenario::adopt_dataset(const Promise& promise) {
+  const SimNode& primary = cluster_.primary();
+  const Inspection dataset = inspect(cluster_.primary().server(), latest_wall_ms());
+  world_.trace(primary.host(), "has", dataset.keys.size(), dataset.positions);
   ledger_.cut(dataset.positions);
   for (const auto& client : clients_) {
-    client->model().resolve(dataset, promise(), world_.now_us());
-    client->forget_connection();
+    client->model().resolve(dataset, promise, world_.now_us());
+    client->connect_anew(primary.host());
   }
   check_whole(dataset);
 }
@@ -368,50 +361,53 @@ void SimScenario::check_whole(const Inspection& dataset) const {
   }
 }
 
-bool SimScenario::in_sync() {
-  if (!primary_->up() || !replica_->up()) return false;
-  for (const auto& client : clients_) {
-    if (!client->idle()) return false;
-  }
-  return replica_->server().replication().info().link_up &&
-         dataset_digest(primary_->server().keyspace()) ==
-             dataset_digest(replica_->server().keyspace());
+bool SimScenario::is_quiet() {
+  const bool idle = std::all_of(clients_.begin(), clients_.end(),
+                                [](const auto& client) { return client->idle(); });
+  return idle && !failover_ && cluster_.in_sync();
 }
 
 void SimScenario::check_same() {
-  const Inspection dataset = inspect(primary_->server(), world_.now_ms());
+  const Inspection dataset = inspect(cluster_.primary().server(), latest_wall_ms());
   for (const auto& client : clients_) {
     client->model().resolve(dataset, {.nothing_lost = true}, world_.now_us());
   }
   check_whole(dataset);
-  const std::string here = ask(*primary_, {"FUNCTION", "DUMP"});
-  const std::string there = ask(*replica_, {"FUNCTION", "DUMP"});
-  if (here != there || !here.starts_with("$")) {
-    throw SimViolation{"FUNCTION DUMP of the primary and the replica: " + here + ", " + there};
+  const std::string here = ask(cluster_.primary(), {"FUNCTION", "DUMP"});
+  for (const auto& node : cluster_.nodes()) {
+    const std::string there = ask(*node, {"FUNCTION", "DUMP"});
+    if (here == there && here.starts_with("$")) continue;
+    throw SimViolation{"FUNCTION DUMP of the primary and " + node->host() + ": " + here + ", " +
+                       there};
   }
 }
 
 std::string SimScenario::why_not_quiet() {
   std::string text = "the world does not become quiet:";
-  for (SimNode* node : {primary_.get(), replica_.get()}) {
-    if (!node->up()) text += " the " + node->host() + " is down;";
-  }
   for (const auto& client : clients_) {
     if (!client->idle()) text += " a client waits for answers;";
   }
-  if (primary_->up() && replica_->up()) {
-    text += " digests " + dataset_digest(primary_->server().keyspace()) + " and " +
-            dataset_digest(replica_->server().keyspace()) + ";";
-    if (!replica_->server().replication().info().link_up) text += " the replica has no primary;";
-    const Inspection here = inspect(primary_->server(), 0);
-    const Inspection there = inspect(replica_->server(), 0);
+  if (failover_) text += " a failover does not end;";
+  SimNode& primary = cluster_.primary();
+  if (!primary.up()) return text + " the primary " + primary.host() + " is down";
+  const Inspection here = inspect(primary.server(), 0);
+  for (const auto& node : cluster_.nodes()) {
+    if (!node->up()) {
+      text += " " + node->host() + " is down;";
+      continue;
+    }
+    const ReplicationInfo info = node->server().replication().info();
+    text += " " + node->host() + ": " + (info.is_replica ? "of " + info.primary_host : "primary") +
+            ", " + std::string(info.link_state) + ", offset " + std::to_string(info.offset) +
+            ", digest " + dataset_digest(node->server().keyspace()) + ";";
+    const Inspection there = inspect(node->server(), 0);
     for (const auto& [key, value] : here.keys) {
       const auto found = there.keys.find(key);
       if (found == there.keys.end() || found->second != value)
         text += " " + key.second + " differs;";
     }
     for (const auto& [key, value] : there.keys) {
-      if (!here.keys.contains(key)) text += " only the replica has " + key.second + ";";
+      if (!here.keys.contains(key)) text += " only here is " + key.second + ";";
     }
   }
   return text;
@@ -428,6 +424,19 @@ std::string SimScenario::ask(SimNode& node, const Words& request) {
     throw SimViolation{node.host() + " does not answer " + request[0]};
   }
   return *answer;
+}
+
+void SimScenario::ask_until_ok(SimNode& node, const Words& request) {
+  const int64_t until_us = world_.now_us() + kQuietWithinMs * 1000;
+  std::string answer;
+  do {
+    answer = ask(node, request);
+    // A child that saves already goes first.
+    if (answer != "+OK") world_.run_for_ms(kLookEveryMs);
+  } while (answer != "+OK" && world_.now_us() < until_us);
+  if (answer != "+OK") {
+    throw SimViolation{request[0] + " in a quiet world answers " + answer};
+  }
 }
 
 }  // namespace tandem

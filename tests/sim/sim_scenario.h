@@ -7,9 +7,12 @@
 #include <vector>
 
 #include "tests/sim/sim_client.h"
+#include "tests/sim/sim_cluster.h"
 #include "tests/sim/sim_model.h"
 #include "tests/sim/sim_network.h"
 #include "tests/sim/sim_node.h"
+#include "tests/sim/sim_plan.h"
+#include "tests/sim/sim_reader.h"
 #include "tests/sim/sim_world.h"
 
 namespace tandem {
@@ -21,73 +24,95 @@ struct SimOutcome {
   uint64_t events = 0;
   uint64_t operations = 0;
   uint64_t crashes = 0;
-  uint64_t values_seen = 0;  // by the reader of the replica
+  uint64_t switches = 0;     // another server became the primary
+  uint64_t values_seen = 0;  // by the reader of the replicas
   int64_t simulated_ms = 0;
 };
 
-// How the primary keeps what it has acknowledged, as the seed has configured it.
-enum class Durability : uint8_t { kAlways, kEverySecond, kSystem, kSnapshots };
-
-// A primary, its replica, three clients that write and one that reads, in one process, for some
-// rounds. In each round everything that can go wrong does, by the seed; then the world becomes
-// quiet, and the dataset has to be what the clients know that it must be, on both sides.
+// A primary, its replicas, three clients that write and one that reads, in one process, for some
+// rounds. In each round what the plan has chosen goes wrong; then the world becomes quiet, and the
+// dataset has to be what the clients know that it must be, on every server.
 class SimScenario {
  public:
-  SimScenario(uint64_t seed, bool verbose);
+  SimScenario(uint64_t seed, bool verbose, bool forgetful_disks);
+  ~SimScenario();
 
   SimOutcome run();
 
  private:
   static constexpr int kClients = 3;
 
-  std::string primary_config();
-  std::string replica_config();
-  std::string common_config();
+  struct FailoverUnderWay {
+    SimNode* from;
+    SimNode* to;
+    bool forced;
+  };
+
   void lay_network();
 
   void play();
   void chaos(int64_t ms);
   void quiet();
   void settle();
-  void save_now();
+  void look_around();
+
+  void intermission(Intermission kind);
+  void make_durable();
   void restart_everything();
+  void flush();
+  void lose_everything();
 
   void schedule_trouble();
-  void cause_trouble();
-  void crash(SimNode* node);
-  void restart_later(SimNode* node);
-  void disk_trouble(SimNode* node);
-  void end_disk_trouble(SimNode* node);
+  void cause_trouble(Trouble kind);
+  void crash(SimNode& node, bool at_disk);
+  void restart_later(SimNode& node);
+  void disk_trouble(Trouble kind, SimNode& node);
+  void end_disk_trouble(SimNode& node);
+  void jump_clock(SimNode& node);
+  void break_full_sync(SimNode& replica);
+  void wait_for_snapshot(SimNode& replica, int64_t until_us);
+  void fail_over(SimNode& target);
+  void look_at_failover();
+  // Of the primary or the target of a failover.
+  void failover_interrupted(SimNode& crashed);
+  // The node is the primary from now on; the clients find out what it has and go there.
+  void promote(SimNode& node, bool nothing_lost);
 
-  void primary_crashed(Crash how);
+  void crashed(SimNode& node, Crash how);
   void primary_started();
-  Promise promise() const;
+  Promise promise_after_crash() const;
+  void adopt_dataset(const Promise& promise);
   void check_whole(const Inspection& dataset) const;
-  bool in_sync();
+  bool is_quiet();
   void check_same();
   std::string why_not_quiet();
+  int64_t latest_wall_ms() const { return world_.now_ms() + fastest_clock_us_ / 1000; }
   // What a server answers to a client that comes for this request only.
   std::string ask(SimNode& node, const Words& request);
+  void ask_until_ok(SimNode& node, const Words& request);
 
   SimWorld world_;
   SimNetwork network_;
-  const uint64_t seed_;
-  Durability durability_ = Durability::kAlways;
+  const SimPlan plan_;
   PositionLedger ledger_;
-  std::unique_ptr<SimNode> primary_;
-  std::unique_ptr<SimNode> replica_;
+  SimCluster cluster_;
   std::vector<std::unique_ptr<SimClient>> clients_;
-  std::unique_ptr<SimReader> reader_;
+  SimReader reader_;
 
   bool troubled_ = false;
+  bool may_switch_ = false;  // during a round
   uint64_t crashes_ = 0;
+  uint64_t switches_ = 0;
+  std::optional<FailoverUnderWay> failover_;
   int64_t crashed_us_ = 0;
   Crash crashed_how_ = Crash::kProcess;
-  bool outcome_unknown_ = false;  // of that crash
+  bool outcome_unknown_ = false;  // of that crash of the primary
   // What is promised does not grow while the primary's disk fails and shortly after.
   int64_t disk_failing_since_us_ = 0;
   int64_t disk_recovered_us_ = 0;  // INT64_MAX: it fails
   int64_t saved_us_ = 0;
+  bool aof_begun_ = true;  // after a full sync it is begun anew, and until then holds nothing
+  int64_t fastest_clock_us_ = 0;  // how far ahead of the truth any clock has ever been
   bool nothing_may_be_lost_ = false;
 };
 

@@ -1,7 +1,8 @@
-// The simulated pair. Environment:
+// The simulated servers. Environment:
 //   TANDEM_SIM_SEED=n     runs this seed alone (the test Simulation.Replay)
 //   TANDEM_SIM_TRACE=1    shows everything that happens, and the servers' logs
 //   TANDEM_SIM_SEEDS=n    how many seeds Simulation.Long runs, from TANDEM_SIM_FIRST on
+//   TANDEM_SIM_FORGET=1   with disks that forget what a failed sync was to write
 
 #include <gtest/gtest.h>
 
@@ -16,8 +17,8 @@
 namespace tandem {
 namespace {
 
-constexpr uint64_t kSeeds = 500;
-constexpr uint64_t kShards = 10;
+constexpr uint64_t kSeeds = 10'000;
+constexpr uint64_t kShards = 50;
 
 uint64_t number_from(const char* variable, uint64_t otherwise) {
   const char* text = std::getenv(variable);
@@ -28,11 +29,12 @@ SimOutcome simulate(uint64_t seed) {
   const bool verbose = number_from("TANDEM_SIM_TRACE", 0) != 0;
   set_hash_seed(1);
   set_log_level(verbose ? LogLevel::kVerbose : LogLevel::kNothing);
-  return SimScenario(seed, verbose).run();
+  const bool forgetful_disks = number_from("TANDEM_SIM_FORGET", 0) != 0;
+  return SimScenario(seed, verbose, forgetful_disks).run();
 }
 
 struct Totals {
-  uint64_t operations = 0, crashes = 0, values_seen = 0, events = 0;
+  uint64_t operations = 0, crashes = 0, switches = 0, values_seen = 0, events = 0;
   int64_t simulated_ms = 0;
 };
 
@@ -42,6 +44,7 @@ Totals run_seeds(uint64_t first, uint64_t count) {
     const SimOutcome outcome = simulate(seed);
     totals.operations += outcome.operations;
     totals.crashes += outcome.crashes;
+    totals.switches += outcome.switches;
     totals.values_seen += outcome.values_seen;
     totals.events += outcome.events;
     totals.simulated_ms += outcome.simulated_ms;
@@ -52,7 +55,8 @@ Totals run_seeds(uint64_t first, uint64_t count) {
   }
   std::cout << count << " seeds: " << totals.simulated_ms / 1000 << " simulated seconds, "
             << totals.events << " events, " << totals.operations << " operations, "
-            << totals.crashes << " crashes, " << totals.values_seen << " reads of the replica\n";
+            << totals.crashes << " crashes, " << totals.switches << " switches, "
+            << totals.values_seen << " reads of the replica\n";
   return totals;
 }
 
@@ -63,6 +67,7 @@ TEST_P(Seeds, NothingPromisedIsLost) {
   // A simulation in which nothing happens would prove nothing.
   EXPECT_GT(totals.crashes, kSeeds / kShards);
   EXPECT_GT(totals.operations, 100 * kSeeds / kShards);
+  EXPECT_GT(totals.switches, kSeeds / kShards / 20);
   EXPECT_GT(totals.values_seen, 10 * kSeeds / kShards);
 }
 

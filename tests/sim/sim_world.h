@@ -76,11 +76,15 @@ class SimWorld {
 class SimClock final : public Clock {
  public:
   explicit SimClock(const SimWorld* world) : world_(*world) {}
-  int64_t wall_us() override { return world_.now_us(); }
+  int64_t wall_us() override { return world_.now_us() + wrong_by_us_; }
   int64_t monotonic_us() override { return world_.now_us() - 1'600'000'000'000'000; }
+
+  // How far the wall clock is ahead of the true time. The monotonic one is always right.
+  void set_wrong_by_us(int64_t us) { wrong_by_us_ = us; }
 
  private:
   const SimWorld& world_;
+  int64_t wrong_by_us_ = 0;
 };
 
 }  // namespace tandem
