@@ -71,7 +71,13 @@ Status Aof::open_next_incremental() {
   // Durable before the manifest names a file behind it: a file that is not the last must be whole.
   if (Status status = writer_.sync_now(); !status.ok()) return status;
   if (state_ == State::kStarting) {
-    Result<std::unique_ptr<WritableFile>> file = env_.create(path(kTemporaryIncremental));
+    // A new file: that an old one was emptied would not be durable before its next sync, and a
+    // power loss could bring its content back.
+    const std::string temporary = path(kTemporaryIncremental);
+    if (env_.exists(temporary)) {
+      if (Status status = env_.remove(temporary); !status.ok()) return status;
+    }
+    Result<std::unique_ptr<WritableFile>> file = env_.create(temporary);
     if (!file.ok()) return file.error();
     switch_to(std::move(file).value());
     return {};
