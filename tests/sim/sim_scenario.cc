@@ -185,14 +185,23 @@ void SimScenario::make_durable() {
   if (plan_.durability == Durability::kSnapshots) {
     ask_until_ok(cluster_.primary(), {"SAVE"});
   } else {
-    // A rewrite that has failed some times is tried again after a minute.
-    const auto begun = [this] {
-      return !cluster_.primary().server().persistence().info().aof_starting;
-    };
-    if (!world_.run_until(begun, kQuietWithinMs)) {
+    begin_aof();
+    world_.run_for_ms(kRecoveryUs / 1000);
+  }
+}
+
+// After a full sync an AOF is begun with a rewrite. One that has failed some times is tried again
+// late, or when somebody asks for it.
+void SimScenario::begin_aof() {
+  constexpr int64_t kAskEveryMs = 2'000;
+  SimNode& primary = cluster_.primary();
+  const auto begun = [&primary] { return !primary.server().persistence().info().aof_starting; };
+  const int64_t until_us = world_.now_us() + kQuietWithinMs * 1000;
+  while (!world_.run_until(begun, kAskEveryMs)) {
+    if (world_.now_us() > until_us) {
       throw SimViolation{"the AOF of the primary is not begun in a quiet world"};
     }
-    world_.run_for_ms(kRecoveryUs / 1000);
+    ask(primary, {"BGREWRITEAOF"});
   }
 }
 

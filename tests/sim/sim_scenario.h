@@ -58,6 +58,7 @@ class SimScenario {
 
   void intermission(Intermission kind);
   void make_durable();
+  void begin_aof();
   void restart_everything();
   void flush();
   void lose_everything();
