@@ -15,6 +15,7 @@ constexpr int64_t kMaxTime = std::numeric_limits<int64_t>::max();
 constexpr int64_t kEverySecondUs = 2'000'000;
 constexpr int64_t kRecoveryUs = 4'000'000;
 constexpr int64_t kQuietWithinMs = 120'000;
+constexpr int64_t kPatienceUs = 5'000'000;
 constexpr int64_t kLookEveryMs = 50;
 constexpr int64_t kLookAroundUs = 20'000;
 constexpr size_t kDigestDigits = 40;
@@ -129,10 +130,13 @@ void SimScenario::quiet() {
     node->clock().set_wrong_by_us(0);
   }
   for (const auto& client : clients_) client->stop();
+  const int64_t patient_until_us = world_.now_us() + kPatienceUs;
   const int64_t until_us = world_.now_us() + kQuietWithinMs * 1000;
   while (!is_quiet()) {
     if (world_.now_us() > until_us) throw SimViolation{why_not_quiet()};
     world_.run_for_ms(kLookEveryMs);
+    // Without a timeout it waits forever for a replica that has lost its data meanwhile.
+    if (failover_ && world_.now_us() > patient_until_us) stop_failover();
     // After a failed save point it refuses writes, and replicas, until somebody saves.
     for (const auto& node : cluster_.nodes()) {
       if (node->up() && !node->server().executor().state().misconf.empty()) ask(*node, {"SAVE"});

@@ -173,9 +173,14 @@ void SimScenario::fail_over(SimNode& target) {
   if (!world_.one_in(4)) return;
   world_.schedule(this, world_.between(0, 20'000), [this, &primary] {
     if (!failover_ || failover_->from != &primary || !primary.up()) return;
-    world_.trace(primary.host(), "is to stop the failover");
-    primary.run([&] { (void)primary.server().replication().abort_failover(); });
+    stop_failover();
   });
+}
+
+void SimScenario::stop_failover() {
+  SimNode& from = *failover_->from;
+  world_.trace(from.host(), "is to stop the failover");
+  from.run([&] { (void)from.server().replication().abort_failover(); });
 }
 
 void SimScenario::look_at_failover() {
