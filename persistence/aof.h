@@ -103,8 +103,9 @@ class Aof final : public EffectSink {
   enum class State : uint8_t {
     kOff,
     kOn,
-    // On, but the manifest names nothing that belongs to this dataset: the first rewrite, which
-    // will, has not been completed. Effects go to a temporary incremental file while it runs.
+    // On, but what the manifest names does not lead to this dataset: it is another one's, or a sync
+    // has failed behind it. The rewrite that will has not been completed. Effects go to a temporary
+    // incremental file while it runs.
     kStarting,
   };
 

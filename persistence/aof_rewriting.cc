@@ -19,6 +19,8 @@ namespace {
 constexpr uint64_t kFailuresBeforeDelay = 3;
 constexpr int64_t kFirstDelayMs = 60 * 1000;
 constexpr int64_t kMaxDelayMs = 60 * kFirstDelayMs;
+// While writes are refused until a rewrite succeeds, it is tried more often.
+constexpr int64_t kFirstRepairDelayMs = 1000;
 
 Status write_new_base(Env& env, const std::string& path, const SnapshotSource& source,
                       const SnapshotOptions& options, bool as_rdb) {
@@ -35,6 +37,7 @@ Status write_new_base(Env& env, const std::string& path, const SnapshotSource& s
 Status Aof::begin_rewrite() {
   if (host_.child_active()) return make_error(ErrorKind::kInvalid, "a child process runs already");
   rewrite_scheduled_ = false;
+  if (writer_.sync_failed()) state_ = State::kStarting;
   if (Status status = prepare_directory(); !status.ok()) return status;
   if (enabled()) {
     if (Status status = open_next_incremental(); !status.ok()) return status;
@@ -68,9 +71,8 @@ Status Aof::prepare_directory() {
 
 // What the snapshot will not see goes to a file of its own from here on.
 Status Aof::open_next_incremental() {
-  // Durable before the manifest names a file behind it: a file that is not the last must be whole.
-  if (Status status = writer_.sync_now(); !status.ok()) return status;
   if (state_ == State::kStarting) {
+    writer_.drop_file();
     // A new file: that an old one was emptied would not be durable before its next sync, and a
     // power loss could bring its content back.
     const std::string temporary = path(kTemporaryIncremental);
@@ -82,6 +84,8 @@ Status Aof::open_next_incremental() {
     switch_to(std::move(file).value());
     return {};
   }
+  // Durable before the manifest names a file behind it: a file that is not the last must be whole.
+  if (Status status = writer_.sync_now(); !status.ok()) return status;
   AofManifest next = manifest_;
   const std::string name = next.add_incremental(config_.settings().appendfilename).name;
   Result<std::unique_ptr<WritableFile>> file = env_.create(path(name));
@@ -105,6 +109,9 @@ void Aof::finish_rewrite(bool ok) {
   stats_.rewrite_started_ms = -1;
   if (std::exchange(rewrite_cancelled_, false)) return discard_rewrite();
   if (!ok) return rewrite_failed("the child process did not finish it");
+  if (state_ == State::kStarting && !writer_.is_open()) {
+    return rewrite_failed("what was written meanwhile could not be synced");
+  }
   if (Status status = commit_rewrite(); !status.ok()) {
     return rewrite_failed(status.error().message);
   }
@@ -140,6 +147,7 @@ Status Aof::commit_rewrite() {
   }
   manifest_ = std::move(next);
   if (std::exchange(state_, enabled() ? State::kOn : State::kOff) == State::kStarting) {
+    writer_.replaced();
     writer_.on_synced();
   }
   const Result<uint64_t> base_bytes = env_.file_size(path(base));
@@ -150,9 +158,9 @@ Status Aof::commit_rewrite() {
 }
 
 Status Aof::finish_start() {
-  if (state_ != State::kStarting) return {};
+  if (!enabled() || (state_ == State::kOn && !writer_.sync_failed())) return {};
+  state_ = State::kStarting;
   cancel_rewrite();
-  writer_.close();
   if (Status status = prepare_directory(); !status.ok()) return status;
   if (Status status = open_next_incremental(); !status.ok()) return status;
   rewrite_as_rdb_ = config_.settings().aof_use_rdb_preamble;
@@ -175,7 +183,7 @@ void Aof::cancel_rewrite() {
 void Aof::discard_rewrite() {
   if (!rewrite_temporary_.empty()) (void)env_.remove(path(rewrite_temporary_));
   if (state_ == State::kStarting) {
-    writer_.close();
+    writer_.drop_file();
     (void)env_.remove(path(kTemporaryIncremental));
   }
 }
@@ -223,6 +231,10 @@ bool Aof::should_grow_rewrite() const {
 }
 
 bool Aof::rewrite_throttled() const {
+  if (writer_.sync_failed()) {
+    const int64_t delay = kFirstRepairDelayMs << std::min<uint64_t>(stats_.consecutive_failures, 6);
+    return stats_.consecutive_failures > 0 && clock_.monotonic_ms() - last_failure_ms_ < delay;
+  }
   if (stats_.consecutive_failures < kFailuresBeforeDelay) return false;
   const uint64_t doublings =
       std::min<uint64_t>(stats_.consecutive_failures - kFailuresBeforeDelay, 6);
@@ -232,8 +244,7 @@ bool Aof::rewrite_throttled() const {
 
 void Aof::cron() {
   if (host_.child_active()) return;
-  const bool must_replace = writer_.sync_failed() && writer_.last_status().ok();
-  const bool wanted = state_ == State::kStarting || must_replace || should_grow_rewrite();
+  const bool wanted = state_ == State::kStarting || writer_.sync_failed() || should_grow_rewrite();
   if (!rewrite_scheduled_ && (!wanted || rewrite_throttled())) return;
   if (Status status = begin_rewrite(); !status.ok()) rewrite_failed(status.error().message);
 }

@@ -37,13 +37,19 @@ void AofWriter::switch_to(std::unique_ptr<WritableFile> file) {
                            });
   }
   file_ = std::move(file);
-  sync_failed_ = false;
   file_bytes_ = file_->size();
 }
 
 void AofWriter::close() {
+  sync_failed_ = false;
+  drop_file();
+}
+
+void AofWriter::drop_file() {
   file_.reset();
-  buffer_.clear();
+  file_bytes_ = 0;
+  written_ += std::exchange(buffer_, {}).size();
+  if (sync_failed_) return;
   synced_ = written_;
   last_status_ = {};
   held_.release(written_);
@@ -97,11 +103,11 @@ bool AofWriter::must_postpone() {
 }
 
 void AofWriter::end_of_turn(bool child_active) {
-  if (file_ == nullptr) return;
   if (!last_status_.ok()) {
     if (std::exchange(failed_in_turn_, false)) refuse_replies();
     return retry();
   }
+  if (file_ == nullptr) return;
   if (!buffer_.empty() && !must_postpone()) {
     if (Status status = timed_flush(child_active); !status.ok()) {
       failed(status);
@@ -139,10 +145,8 @@ void AofWriter::sync_done(const Status& status, uint64_t position, uint64_t mark
     latency_.add("aof-fsync-always", 1000 * (clock_.monotonic_ms() - last_sync_ms_));
   }
   if (file_ == nullptr) return;
-  if (!status.ok()) {
-    sync_failed_ = true;
-    return failed(status);
-  }
+  if (!status.ok()) return failed_sync(status);
+  if (sync_failed_) return;
   succeeded();
   synced_ = std::max(synced_, position);
   synced_mark_ = std::max(synced_mark_, mark);
@@ -153,14 +157,14 @@ void AofWriter::sync_done(const Status& status, uint64_t position, uint64_t mark
 }
 
 Status AofWriter::sync_now() {
+  if (sync_failed_) return last_status_;
   if (file_ == nullptr) return {};
-  Status status = flush();
-  if (status.ok()) {
-    status = file_->sync();
-    sync_failed_ |= !status.ok();
-  }
-  if (!status.ok()) {
+  if (Status status = flush(); !status.ok()) {
     failed(status);
+    return status;
+  }
+  if (Status status = file_->sync(); !status.ok()) {
+    failed_sync(status);
     return status;
   }
   succeeded();
@@ -190,6 +194,20 @@ void AofWriter::failed(const Status& status) {
   held_.disconnect_beyond(synced_);
 }
 
+// Neither what the file holds nor what would be written behind it can be relied on. What it is
+// replaced by holds that too.
+void AofWriter::failed_sync(const Status& status) {
+  sync_failed_ = true;
+  failed(status);
+  drop_file();
+}
+
+void AofWriter::replaced() {
+  if (!std::exchange(sync_failed_, false)) return;
+  // The turn's end makes the new file durable, and only then are writes accepted.
+  last_retry_ms_ = clock_.monotonic_ms() - kRetryIntervalMs;
+}
+
 void AofWriter::succeeded() {
   if (last_status_.ok()) return;
   last_status_ = {};
@@ -197,11 +215,12 @@ void AofWriter::succeeded() {
 }
 
 void AofWriter::retry() {
-  if (sync_running_ || clock_.monotonic_ms() - last_retry_ms_ < kRetryIntervalMs) return;
+  const bool due = clock_.monotonic_ms() - last_retry_ms_ >= kRetryIntervalMs;
+  if (file_ == nullptr || sync_running_ || !due) return;
   last_retry_ms_ = clock_.monotonic_ms();
   if (Status status = flush(); !status.ok()) return failed(status);
-  // What is written counts only once it is durable, or what failed was the sync itself.
-  start_sync();
+  // What is written counts only once it is durable.
+  if (!sync_failed_) start_sync();
 }
 
 }  // namespace tandem

@@ -35,8 +35,11 @@ class AofWriter {
   // Goes on at the end of `file`. Everything buffered so far belongs to the file before it, which
   // must have taken it (flush()); it is made durable and closed in the background.
   void switch_to(std::unique_ptr<WritableFile> file);
-  // Drops the file and what is buffered.
+  // Drops the file and what is buffered: whatever took their place, or the user's wish, has made
+  // them superfluous.
   void close();
+  // The same without forgetting a failed sync: see sync_failed().
+  void drop_file();
   bool is_open() const { return file_ != nullptr; }
 
   void append(std::string_view bytes) { buffer_.append(bytes); }
@@ -50,9 +53,11 @@ class AofWriter {
 
   // Why writing or syncing fails at present; ok when it does not.
   const Status& last_status() const { return last_status_; }
-  // A sync of this file failed. What it was to make durable may be lost even though a later sync
-  // succeeds, so the file has to be replaced by a rewrite.
+  // A sync failed. What it was to make durable may be lost even though a later sync succeeds: the
+  // file has been dropped, last_status() stays what it is, and nothing more counts as durable,
+  // until a rewrite has replaced all of it and says so with replaced().
   bool sync_failed() const { return sync_failed_; }
+  void replaced();
   uint64_t bytes_written() const { return file_bytes_; }  // to the current file
   size_t buffered() const { return buffer_.size(); }
   // Where the stream of bytes ends that has been appended, over all files, and how much of it is
@@ -70,6 +75,7 @@ class AofWriter {
   void start_sync();
   void sync_done(const Status& status, uint64_t position, uint64_t mark);
   void failed(const Status& status);
+  void failed_sync(const Status& status);
   void refuse_replies();
   void succeeded();
   void retry();

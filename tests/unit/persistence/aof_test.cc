@@ -380,12 +380,106 @@ TEST_F(AofTest, AFailedSyncLeadsToANewBase) {
   server.cron();
   EXPECT_EQ(server.misconf(), "MISCONF Errors writing to the AOF file: I/O error");
   env_.fail_syncs(false);
-  clock_.advance_ms(1100);
+  clock_.advance_ms(5000);
   server.cron();
   server.cron();
   server.cron();
   EXPECT_EQ(server.misconf(), "");
   EXPECT_EQ(server.persistence.info().aof_rewrites, 1u);
+  server_.reset();
+  env_.lose_power();
+  EXPECT_EQ(restart().contents(), (Contents{{{0, "n"}, "string:1"}}));
+}
+
+// A disk may forget what it could not sync and then call the next sync a success.
+TEST_F(AofTest, AfterAFailedSyncWritesAreRefusedUntilTheFileIsReplaced) {
+  TestServer& server = start({{"appendfsync", "always"}});
+  ASSERT_EQ(server.load(), "");
+  server.run("INCR", "n");
+  server.turn();
+  env_.fail_syncs(true);
+  server.run("INCR", "n");
+  server.turn();
+  env_.fail_syncs(false);
+  env_.hold_children = true;
+  for (int i = 0; i < 5; ++i) {
+    clock_.advance_ms(1100);
+    server.cron();
+    EXPECT_EQ(server.misconf(), "MISCONF Errors writing to the AOF file: I/O error");
+    EXPECT_FALSE(server.persistence.info().aof_last_write_ok);
+  }
+  EXPECT_TRUE(server.persistence.info().aof_rewrite_in_progress);
+  env_.hold_children = false;
+  server.cron();
+  server.cron();
+  EXPECT_EQ(server.misconf(), "");
+  server.run("INCR", "n");
+  server.turn();
+  server_.reset();
+  env_.lose_power();
+  EXPECT_EQ(restart().contents(), (Contents{{{0, "n"}, "string:3"}}));
+}
+
+TEST_F(AofTest, AMachineThatIsLostAfterAFailedSyncKeepsWhatWasDurable) {
+  for (const bool while_replacing : {false, true}) {
+    MemoryEnv env;
+    std::optional<TestServer> server(std::in_place, env, clock_,
+                                     std::vector<std::pair<std::string, std::string>>{
+                                         {"appendonly", "yes"}, {"appendfsync", "always"}});
+    ASSERT_EQ(server->load(), "");
+    server->run("INCR", "n");
+    server->turn();
+    env.fail_syncs(true);
+    server->run("INCR", "n");
+    server->turn();
+    env.fail_syncs(false);
+    env.hold_children = true;
+    if (while_replacing) server->cron();
+    server.reset();
+    env.lose_power();
+    server.emplace(env, clock_,
+                   std::vector<std::pair<std::string, std::string>>{{"appendonly", "yes"}});
+    ASSERT_EQ(server->load(), "");
+    EXPECT_EQ(server->contents(), (Contents{{{0, "n"}, "string:1"}}));
+  }
+}
+
+TEST_F(AofTest, AFailedSyncDuringItsRepairLeadsToAnotherOne) {
+  TestServer& server = start({{"appendfsync", "everysec"}});
+  ASSERT_EQ(server.load(), "");
+  server.run("INCR", "n");
+  env_.fail_syncs(true);
+  server.cron();
+  for (int i = 0; i < 20; ++i) {
+    clock_.advance_ms(70'000);
+    server.cron();
+    EXPECT_NE(server.misconf(), "");
+  }
+  EXPECT_EQ(server.persistence.info().aof_rewrites, 0u);
+  env_.fail_syncs(false);
+  for (int i = 0; i < 3; ++i) {
+    clock_.advance_ms(70'000);
+    server.cron();
+  }
+  EXPECT_EQ(server.misconf(), "");
+  server_.reset();
+  env_.lose_power();
+  EXPECT_EQ(restart().contents(), (Contents{{{0, "n"}, "string:1"}}));
+}
+
+TEST_F(AofTest, LeavingAfterAFailedSyncWritesTheDatasetAnew) {
+  TestServer& server = start({{"appendfsync", "everysec"}});
+  ASSERT_EQ(server.load(), "");
+  server.run("INCR", "n");
+  env_.fail_syncs(true);
+  clock_.advance_ms(1100);
+  server.turn();
+  EXPECT_FALSE(server.persistence.shut_down(false).ok());
+  env_.fail_syncs(false);
+  EXPECT_TRUE(server.persistence.shut_down(false).ok());
+  server_.reset();
+  env_.lose_power();
+  EXPECT_EQ(restart().contents(), (Contents{{{0, "n"}, "string:1"}}));
 }
 
 TEST_F(AofTest, WhatIsLoadedIsDurable) {
@@ -487,9 +581,10 @@ TEST_F(AlwaysTest, WhatRunsInTheTurnOfAFailureIsNotAcknowledged) {
   EXPECT_TRUE(first.link.closed && second.link.closed);
   EXPECT_NE(server_->misconf(), "");
   env_.fail_syncs(false);
-  clock_.advance_ms(1100);
-  server_->turn();
-  server_->turn();
+  clock_.advance_ms(5000);
+  server_->cron();
+  server_->cron();
+  server_->cron();
   EXPECT_EQ(server_->misconf(), "");
   // The write at the end of the turn fails.
   env_.fail("incr.aof", "No space left on device");

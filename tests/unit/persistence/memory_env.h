@@ -33,6 +33,7 @@ class MemoryEnv final : public Env {
     failure_ = std::move(reason);
   }
   void stop_failing() { failing_part_.clear(); }
+  // What such a sync should have made durable is lost, even if a later one succeeds.
   void fail_syncs(bool fail) { failing_syncs_ = fail; }
 
   // The process is gone: jobs, locks and children are, the disk stays as it is.
@@ -53,7 +54,12 @@ class MemoryEnv final : public Env {
     changes_.clear();
     for (auto& [name, file] : names_) {
       const size_t unsynced = file->bytes.size() - file->synced;
-      if (unsynced > 0) file->bytes.resize(file->synced + random_.below(unsynced + 1));
+      if (file->lossy) {
+        file->bytes.resize(file->synced);
+      } else if (unsynced > 0) {
+        file->bytes.resize(file->synced + random_.below(unsynced + 1));
+      }
+      file->lossy = false;
       file->synced = file->bytes.size();
     }
   }
@@ -92,6 +98,7 @@ class MemoryEnv final : public Env {
     if (names_.contains(path)) {
       names_[path]->bytes.clear();
       names_[path]->synced = 0;
+      names_[path]->lossy = false;
     } else {
       link(path, std::make_shared<File>());
     }
@@ -171,6 +178,7 @@ class MemoryEnv final : public Env {
   struct File {
     std::string bytes;
     size_t synced = 0;
+    bool lossy = false;  // nothing behind `synced` becomes durable any more
   };
   using FilePtr = std::shared_ptr<File>;
   using Names = std::map<std::string, FilePtr>;
@@ -201,9 +209,12 @@ class MemoryEnv final : public Env {
       return {};
     }
     Status sync() override {
-      if (env_->failing_syncs_) return make_error(ErrorKind::kIo, "Can't sync: I/O error");
+      if (env_->failing_syncs_) {
+        file_->lossy = true;
+        return make_error(ErrorKind::kIo, "Can't sync: I/O error");
+      }
       if (Status status = env_->change(path_); !status.ok()) return status;
-      file_->synced = file_->bytes.size();
+      if (!file_->lossy) file_->synced = file_->bytes.size();
       return {};
     }
     Status begin_sync() override {
