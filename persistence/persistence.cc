@@ -340,8 +340,9 @@ Status Persistence::start_background_save() {
   ++saves_;
   SnapshotSource source = snapshot_source();
   source.progress = &child_progress_;
-  auto body = [this, source = std::move(source)] {
-    Status status = save_rdb_file(env_, config_.settings().dir, background_temporary_name(),
+  // Named after this process: should the child be killed, its parent has to find the file.
+  auto body = [this, source = std::move(source), temporary = background_temporary_name()] {
+    Status status = save_rdb_file(env_, config_.settings().dir, temporary,
                                   config_.settings().dbfilename, source, snapshot_options());
     if (status.ok()) {
       log_notice("DB saved on disk");
