@@ -152,8 +152,13 @@ Status AofLoader::finish_truncated(const std::string& path, uint64_t size, bool 
 // Runs a command, or keeps it until its transaction is whole.
 Status AofLoader::accept(Args args) {
   if (equals_ignore_case(args[0], "multi")) return {};
-  if (!multi_began_) return apply(args);
-  if (!equals_ignore_case(args[0], "exec")) {
+  const bool is_exec = equals_ignore_case(args[0], "exec");
+  if (!multi_began_) {
+    return is_exec ? make_error(ErrorKind::kCorrupt, "an EXEC without a MULTI") : apply(args);
+  }
+  if (!is_exec) {
+    // Checked now: a damaged EXEC must not seem to be one that is still to come.
+    if (Result<Command*> command = resolve(args); !command.ok()) return command.error();
     multi_.emplace_back(args.begin(), args.end());
     return {};
   }
@@ -167,7 +172,7 @@ Status AofLoader::accept(Args args) {
   return {};
 }
 
-Status AofLoader::apply(Args args) {
+Result<Command*> AofLoader::resolve(Args args) {
   Command* command = executor_.commands().resolve(args);
   if (command == nullptr || command->handler == nullptr) {
     return make_error(ErrorKind::kUnsupported,
@@ -183,6 +188,13 @@ Status AofLoader::apply(Args args) {
     return make_error(ErrorKind::kCorrupt,
                       "the command " + shown(command->name) + " cannot be part of an AOF");
   }
+  return command;
+}
+
+Status AofLoader::apply(Args args) {
+  Result<Command*> resolved = resolve(args);
+  if (!resolved.ok()) return resolved.error();
+  Command* command = resolved.value();
   ErrorCatcher reply;
   executor_.call(*client_, *command, args, reply);
   ++counts_.commands_applied;

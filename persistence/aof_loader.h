@@ -53,6 +53,8 @@ class AofLoader {
   Status load_snapshot(ReadableFile& file, uint64_t* end);
   Status load_commands(ReadableFile& file, uint64_t offset, const std::string& path, bool last);
   Status accept(Args args);
+  // The command that may be run for these arguments.
+  Result<Command*> resolve(Args args);
   Status apply(Args args);
   Status finish_truncated(const std::string& path, uint64_t size, bool last);
 

@@ -322,6 +322,10 @@ TEST_F(AofTest, DamageStopsTheStartAndChangesNothing) {
   EXPECT_THAT(error(command({"SET", "x"})), HasSubstr("wrong number of arguments (1) for \"set\""));
   EXPECT_THAT(error(command({"SHUTDOWN"})), HasSubstr("cannot be part of an AOF"));
   EXPECT_THAT(error(command({"MULTI"}) + command({"MULTI"})), HasSubstr("MULTI inside"));
+  EXPECT_THAT(error(command({"SET", "k", "v"}) + command({"EXEC"})),
+              HasSubstr("an EXEC without a MULTI at offset 27"));
+  EXPECT_THAT(error(command({"MULTI"}) + command({"INCR", "a"}) + command({"EXEB"})),
+              HasSubstr("\"EXEB\" is not supported"));
   EXPECT_THAT(error(std::string(5000, '#')), HasSubstr("the end of an annotation line"));
 }
 
