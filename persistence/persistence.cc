@@ -202,6 +202,7 @@ Status Persistence::lock_directory() {
 
 Status Persistence::load() {
   if (Status locked = lock_directory(); !locked.ok()) return locked;
+  aof_->writer().pause = hooks_.pause;
   std::vector<ExpiredKey> expired;
   load_progress_ = std::make_unique<LoadProgress>(
       clock_, static_cast<uint64_t>(config_.settings().loading_process_events_interval_bytes),
@@ -399,6 +400,7 @@ Status Persistence::fork_child(ChildPurpose purpose, std::function<int()> body,
   }
   child_progress_.reset();
   child_work_.begin(clock_.monotonic_ms(), executor_.keyspace().total_size());
+  const int64_t forking_us = clock_.monotonic_us();
   Result<ChildId> child = [&] {
     const LatencyTimer timer(executor_.watch().latency(), clock_, "fork");
     return env_.fork_child([this, body = std::move(body)] {
@@ -408,6 +410,8 @@ Status Persistence::fork_child(ChildPurpose purpose, std::function<int()> body,
     });
   }();
   if (!child.ok()) return child.error();
+  latest_fork_us_ = clock_.monotonic_us() - forking_us;
+  ++total_forks_;
   child_ = child.value();
   child_purpose_ = purpose;
   child_done_ = std::move(done);
@@ -557,6 +561,8 @@ PersistenceInfo Persistence::info() const {
   info.rdb_last_load_keys_expired = last_load_.keys_expired;
   info.rdb_last_load_keys_loaded = last_load_.keys_loaded;
   info.rdb_last_cow_size = last_save_copied_;
+  info.latest_fork_us = latest_fork_us_;
+  info.total_forks = total_forks_;
   info.aof_last_cow_size = last_rewrite_copied_;
   if (child_purpose_ != ChildPurpose::kNone) {
     info.current_cow_peak = child_progress_.peak_copied_bytes();
@@ -602,6 +608,8 @@ PersistenceInfo Persistence::info() const {
 
 void Persistence::reset_stats() {
   saves_ = 0;
+  latest_fork_us_ = 0;
+  total_forks_ = 0;
   aof_->reset_stats();
 }
 

@@ -38,6 +38,8 @@ struct PersistenceHooks {
       [](const ReplicationPosition&) {};
   // Called from time to time while load() reads: lets those be served who may be then.
   std::function<void()> serve_while_loading = [] {};
+  // Waits so many microseconds, off the loop; none: never (see AofWriter::pause).
+  std::function<void(int64_t us)> pause;
   // More of the AOF is durable than before (WAITAOF).
   std::function<void()> log_synced = [] {};
 };
@@ -70,6 +72,8 @@ struct PersistenceInfo {
   uint64_t current_cow_size = 0;
   int64_t current_cow_size_age = 0;
   double current_fork_perc = 0;
+  int64_t latest_fork_us = 0;
+  uint64_t total_forks = 0;
   uint64_t current_save_keys_processed = 0;
   uint64_t current_save_keys_total = 0;
   uint64_t current_save_keys_per_sec = 0;
@@ -229,6 +233,8 @@ class Persistence final {
   int64_t last_save_s_ = 0;
   int64_t last_save_try_s_ = 0;
   int64_t child_started_ms_ = 0;
+  int64_t latest_fork_us_ = 0;
+  uint64_t total_forks_ = 0;
   int64_t last_save_took_s_ = -1;
   uint64_t saves_ = 0;
   uint64_t last_save_copied_ = 0;

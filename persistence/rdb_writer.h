@@ -48,8 +48,10 @@ struct SnapshotOptions {
       0;  // bytes of a file after which writing them to the device begins; 0: never
 };
 
-// Writes a whole RDB file to `sink` and finishes it. An expired key is written with its expiry:
-// whoever loads it decides.
+// Writes a whole RDB file to `sink` and finishes it, compressing and summing up on the way: in a
+// child process for BGSAVE, rewrites and full syncs; on the loop only for SAVE, for a shutdown and
+// for the AOF that a start begins with, for which everybody waits anyhow. An expired key is written
+// with its expiry: whoever loads it decides.
 Status write_snapshot(ByteSink* sink, const SnapshotSource& source, const SnapshotOptions& options);
 
 // The version to write when `wanted` is asked for: a newer one where that alone holds all there is.

@@ -330,6 +330,8 @@ void add_stats(const InfoSources& from, InfoText* out) {
   out->field("pubsub_channels", pubsub.topic_count(SubscriptionKind::kChannel));
   out->field("pubsub_patterns", pubsub.topic_count(SubscriptionKind::kPattern));
   out->field("pubsubshard_channels", pubsub.topic_count(SubscriptionKind::kShardChannel));
+  out->field("latest_fork_usec", from.persistence.latest_fork_us);
+  out->field("total_forks", from.persistence.total_forks);
   out->field("migrate_cached_sockets", from.idle_outgoing_connections);
   out->field("slave_expires_tracked_keys", 0);
   const Tracking& tracking = from.executor.tracking();

@@ -54,12 +54,7 @@ Server::Server(Config& config, World world)
   services_.control = this;
   register_all_commands(executor_.commands());
   keyspace_.set_background([this](std::function<void()> work) {
-    world_.env.run_in_background(
-        [work = std::move(work)] {
-          register_memory_thread();
-          work();
-        },
-        [] {});
+    world_.env.run_at_leisure(std::move(work));
   });
   wire_engines();
   watch_configuration();

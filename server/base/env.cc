@@ -25,6 +25,8 @@ Result<ChildId> Env::fork_child_with_socket(int, std::function<int()>) {
   return make_error(ErrorKind::kIo, "there are no sockets here");
 }
 
+void Env::run_at_leisure(std::function<void()> work) { run_in_background(std::move(work), {}); }
+
 Result<std::string> read_file(Env& env, const std::string& path, uint64_t max_bytes) {
   auto file = env.open_read(path);
   if (!file.ok()) return file.error();

@@ -86,6 +86,8 @@ class Env {
   // Runs `work` off the loop, jobs one after another in the order given, then `done` on the loop.
   // `work` must not touch what the loop owns. Only the loop thread calls this.
   virtual void run_in_background(std::function<void()> work, std::function<void()> done) = 0;
+  // The same for work that nobody waits for, and that no job of run_in_background() shall wait for.
+  virtual void run_at_leisure(std::function<void()> work);
 };
 
 // Reads a whole file; kLimit when it is larger than `max_bytes`.

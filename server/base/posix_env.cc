@@ -165,7 +165,10 @@ class PosixFileLock final : public FileLock {
 // One thread that runs jobs in the order given.
 class Worker {
  public:
-  explicit Worker(PostToLoop post_to_loop) : post_to_loop_(std::move(post_to_loop)) {}
+  enum class Priority : uint8_t { kOfTheLoop, kLow };
+
+  Worker(PostToLoop post_to_loop, Priority priority)
+      : post_to_loop_(std::move(post_to_loop)), priority_(priority) {}
   ~Worker() {
     if (!thread_.joinable()) return;
     {
@@ -200,7 +203,11 @@ class Worker {
     pthread_sigmask(SIG_SETMASK, &blocked, &before);
     thread_ = std::thread([this] { run(); });
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    pthread_setname_np(thread_.native_handle(), "tandem-worker");
+    if (priority_ == Priority::kOfTheLoop) {
+      pthread_setname_np(thread_.native_handle(), "tandem-worker");
+      return;
+    }
+    pthread_setname_np(thread_.native_handle(), "tandem-leisure");
     // Where both share a core, handing over a job must not take it from the loop at once.
     const sched_param no_priority{};
     pthread_setschedparam(thread_.native_handle(), SCHED_BATCH, &no_priority);
@@ -223,6 +230,7 @@ class Worker {
   }
 
   PostToLoop post_to_loop_;
+  const Priority priority_;
   std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<Job> jobs_;
@@ -274,7 +282,9 @@ int run_child(const std::function<int()>& body) {
 
 class PosixEnv final : public Env {
  public:
-  explicit PosixEnv(PostToLoop post_to_loop) : worker_(std::move(post_to_loop)) {}
+  explicit PosixEnv(PostToLoop post_to_loop)
+      : worker_(post_to_loop, Worker::Priority::kOfTheLoop),
+        leisure_(std::move(post_to_loop), Worker::Priority::kLow) {}
 
   Result<std::unique_ptr<WritableFile>> open_append(const std::string& path) override {
     return open_writable(path, 0);
@@ -405,6 +415,11 @@ class PosixEnv final : public Env {
     worker_.add(std::move(work), std::move(done));
   }
 
+  void run_at_leisure(std::function<void()> work) override {
+    assert(!in_child_);
+    leisure_.add(std::move(work), nullptr);
+  }
+
  private:
   static Result<FileDescriptor> open_file(const std::string& path, int flags) {
     const int fd = retry([&] { return ::open(path.c_str(), flags | O_CLOEXEC, 0644); });
@@ -425,6 +440,7 @@ class PosixEnv final : public Env {
   std::shared_ptr<HeldLocks> held_locks_ = std::make_shared<HeldLocks>();
   bool in_child_ = false;
   Worker worker_;
+  Worker leisure_;
 };
 
 }  // namespace
