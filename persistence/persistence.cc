@@ -202,7 +202,6 @@ Status Persistence::lock_directory() {
 
 Status Persistence::load() {
   if (Status locked = lock_directory(); !locked.ok()) return locked;
-  aof_->writer().pause = hooks_.pause;
   std::vector<ExpiredKey> expired;
   load_progress_ = std::make_unique<LoadProgress>(
       clock_, static_cast<uint64_t>(config_.settings().loading_process_events_interval_bytes),

@@ -38,8 +38,6 @@ struct PersistenceHooks {
       [](const ReplicationPosition&) {};
   // Called from time to time while load() reads: lets those be served who may be then.
   std::function<void()> serve_while_loading = [] {};
-  // Waits so many microseconds, off the loop; none: never (see AofWriter::pause).
-  std::function<void(int64_t us)> pause;
   // More of the AOF is durable than before (WAITAOF).
   std::function<void()> log_synced = [] {};
 };
