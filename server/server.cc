@@ -53,9 +53,8 @@ Server::Server(Config& config, World world)
   services_.outgoing = &outgoing_;
   services_.control = this;
   register_all_commands(executor_.commands());
-  keyspace_.set_background([this](std::function<void()> work) {
-    world_.env.run_at_leisure(std::move(work));
-  });
+  keyspace_.set_background(
+      [this](std::function<void()> work) { world_.env.run_at_leisure(std::move(work)); });
   wire_engines();
   watch_configuration();
 }
