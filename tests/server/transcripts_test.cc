@@ -347,6 +347,9 @@ TEST_F(Refusals, DiskError) {
   server.run("BGSAVE");
   ASSERT_TRUE(eventually([&] { return server.info("rdb_last_bgsave_status") == "ok"; }));
   EXPECT_EQ(server.run("FCALL", "any", "0"), "(integer) 1");
+  // What the child changed of the memory it shared, and how long it took to make it.
+  EXPECT_NE(server.info("rdb_last_cow_size"), "0");
+  EXPECT_NE(server.info("total_forks"), "0");
 }
 
 // A small disk, where the system lets a test mount one.

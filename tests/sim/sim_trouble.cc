@@ -173,7 +173,9 @@ void SimScenario::fail_over(SimNode& target) {
   if (!world_.one_in(4)) return;
   world_.schedule(this, world_.between(0, 20'000), [this, &primary] {
     if (!failover_ || failover_->from != &primary || !primary.up()) return;
-    stop_failover();
+    // Once it is handed over, the replica may have taken it: who stops that has two primaries.
+    const ReplicationInfo info = primary.server().replication().info();
+    if (info.failover_state == "waiting-for-sync") stop_failover();
   });
 }
 
