@@ -136,7 +136,7 @@ void SimScenario::quiet() {
     if (world_.now_us() > until_us) throw SimViolation{why_not_quiet()};
     world_.run_for_ms(kLookEveryMs);
     // Without a timeout it waits forever for a replica that has lost its data meanwhile.
-    if (failover_ && world_.now_us() > patient_until_us) stop_failover();
+    if (world_.now_us() > patient_until_us) stop_failovers();
     // After a failed save point it refuses writes, and replicas, until somebody saves.
     for (const auto& node : cluster_.nodes()) {
       if (node->up() && !node->server().executor().state().misconf.empty()) ask(*node, {"SAVE"});

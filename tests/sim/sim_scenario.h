@@ -73,7 +73,7 @@ class SimScenario {
   void break_full_sync(SimNode& replica);
   void wait_for_snapshot(SimNode& replica, int64_t until_us);
   void fail_over(SimNode& target);
-  void stop_failover();
+  void stop_failovers();
   void look_at_failover();
   // Of the primary or the target of a failover.
   void failover_interrupted(SimNode& crashed);

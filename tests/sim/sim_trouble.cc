@@ -173,16 +173,19 @@ void SimScenario::fail_over(SimNode& target) {
   if (!world_.one_in(4)) return;
   world_.schedule(this, world_.between(0, 20'000), [this, &primary] {
     if (!failover_ || failover_->from != &primary || !primary.up()) return;
-    // Once it is handed over, the replica may have taken it: who stops that has two primaries.
-    const ReplicationInfo info = primary.server().replication().info();
-    if (info.failover_state == "waiting-for-sync") stop_failover();
+    stop_failovers();
   });
 }
 
-void SimScenario::stop_failover() {
-  SimNode& from = *failover_->from;
-  world_.trace(from.host(), "is to stop the failover");
-  from.run([&] { (void)from.server().replication().abort_failover(); });
+void SimScenario::stop_failovers() {
+  for (const auto& node : cluster_.nodes()) {
+    if (!node->up()) continue;
+    Replication& replication = node->server().replication();
+    // Once the role is handed over, the replica may have it: who stops that has two primaries.
+    if (replication.info().failover_state != "waiting-for-sync") continue;
+    world_.trace(node->host(), "is to stop the failover");
+    node->run([&] { (void)replication.abort_failover(); });
+  }
 }
 
 void SimScenario::look_at_failover() {
