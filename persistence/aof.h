@@ -61,7 +61,8 @@ class Aof final : public EffectSink {
   // and now.
   Status finish_start();
   bool enabled() const { return state_ != State::kOff; }
-  // The first rewrite is yet to be completed: nothing of this dataset is on disk.
+  // What is on disk does not lead to this dataset until the rewrite that will has been completed
+  // (State::kStarting): nothing counts as durable meanwhile.
   bool starting() const { return state_ == State::kStarting; }
   // The dataset is another one now: begins anew, as start() does.
   void restart();
