@@ -1,279 +1,35 @@
 // CLIENT and its subcommands.
 
 #include <algorithm>
-#include <climits>
-#include <optional>
 #include <string>
-#include <unordered_set>
 #include <vector>
 
-#include "replication/replication.h"
 #include "server/base/numbers.h"
 #include "server/base/strings.h"
 #include "server/commands/arguments.h"
+#include "server/commands/client_filter.h"
+#include "server/commands/client_line.h"
 #include "server/commands/client_names.h"
 #include "server/commands/families.h"
 #include "server/commands/help.h"
-#include "server/commands/services.h"
 #include "server/exec/call.h"
 #include "server/exec/executor.h"
 
 namespace tandem {
 namespace {
 
-// The letters of CLIENT LIST's `flags`.
-std::string flags_of(const Client& client) {
-  std::string flags;
-  if (client.kind == ClientKind::kReplica) flags += 'S';
-  if (client.monitor) flags += 'O';
-  if (client.kind == ClientKind::kPrimary) flags += 'M';
-  if (client.subscriptions != nullptr) flags += 'P';
-  if (client.transaction.active) flags += 'x';
-  if (client.blocked()) flags += 'b';
-  if (client.tracking != nullptr) {
-    flags += 't';
-    if (client.tracking->redirection_broken) flags += 'R';
-    if (client.tracking->broadcast) flags += 'B';
-  }
-  if (client.watch_broken) flags += 'd';
-  if (client.closing()) flags += 'c';
-  if (client.link() != nullptr && client.link()->is_unix()) flags += 'U';
-  if (client.no_evict) flags += 'e';
-  if (client.no_touch) flags += 'T';
-  if (client.import_source) flags += 'I';
-  return flags.empty() ? "N" : flags;
-}
-
-class ClientLine {
- public:
-  template <typename T>
-  ClientLine& add(std::string_view name, const T& value) {
-    if (!text_.empty()) text_ += ' ';
-    text_ += name;
-    text_ += '=';
-    if constexpr (std::is_arithmetic_v<T>) {
-      text_ += std::to_string(value);
-    } else {
-      text_ += value;
-    }
-    return *this;
-  }
-  std::string take() { return std::move(text_); }
-
- private:
-  std::string text_;
-};
-
-int64_t redirection_of(const Client& client) {
-  return client.tracking == nullptr ? -1 : static_cast<int64_t>(client.tracking->redirect_to);
-}
-
-size_t subscription_count(const Client& client, SubscriptionKind kind) {
-  return client.subscriptions == nullptr ? 0 : client.subscriptions->count(kind);
-}
-
-size_t argument_bytes(const Call& call, const Client& client) {
-  if (&client != &call.client) return 0;
-  size_t bytes = 0;
-  for (std::string_view arg : call.args) bytes += arg.size();
-  return bytes;
-}
-
-StreamMemory stream_memory(const Call& call, const Client& client) {
-  const Replication* replication = call.services.replication;
-  return replication == nullptr ? StreamMemory() : replication->stream_memory(client);
-}
-
-void add_buffers(const Call& call, Client& client, ClientLine* line) {
-  Link* link = client.link();
-  const size_t queued = link != nullptr ? link->input_buffered() : 0;
-  const size_t room = link != nullptr ? link->input_capacity() : 0;
-  const size_t output = link != nullptr ? link->output().own_size() : 0;
-  const StreamMemory shared = stream_memory(call, client);
-  const size_t output_room = link != nullptr ? link->output().capacity() : 0;
-  const size_t args = argument_bytes(call, client);
-  line->add("qbuf", queued)
-      .add("qbuf-free", room - std::min(room, queued))
-      .add("argv-mem", args)
-      .add("multi-mem", client.transaction.queued_bytes)
-      .add("rbs", output_room)
-      .add("rbp", output_room)
-      .add("obl", output)
-      .add("oll", shared.blocks)
-      .add("omem", shared.bytes)
-      .add("tot-mem", client.memory_usage() + shared.bytes);
-}
-
-// The client as a line of CLIENT LIST, without its end.
-std::string describe(const Call& call, Client& client) {
-  Link* link = client.link();
-  const int64_t now = call.now_ms();
-  std::string events;
-  if (link != nullptr && !client.blocked()) events += 'r';
-  if (link != nullptr && !link->output().empty() && &client != &call.client) events += 'w';
-  ClientLine line;
-  line.add("id", client.id)
-      .add("addr", link != nullptr ? link->peer_address() : "")
-      .add("laddr", link != nullptr ? link->local_address() : "")
-      .add("fd", link != nullptr ? link->fd() : -1)
-      .add("name", client.name)
-      .add("age", std::max<int64_t>(0, now - client.created_ms) / 1000)
-      .add("idle", std::max<int64_t>(0, now - client.last_interaction_ms) / 1000)
-      .add("flags", flags_of(client))
-      .add("capa", client.capabilities)
-      .add("db", client.db)
-      .add("sub", subscription_count(client, SubscriptionKind::kChannel))
-      .add("psub", subscription_count(client, SubscriptionKind::kPattern))
-      .add("ssub", subscription_count(client, SubscriptionKind::kShardChannel))
-      .add("multi", client.transaction.active
-                        ? static_cast<int64_t>(client.transaction.queue.size())
-                        : int64_t{-1})
-      .add("watch", client.watched.size());
-  add_buffers(call, client, &line);
-  line.add("events", events)
-      .add("cmd", client.last_command != nullptr ? client.last_command->name : "NULL")
-      .add("user", client.user)
-      .add("redir", redirection_of(client))
-      .add("resp", client.protocol())
-      .add("lib-name", client.library_name)
-      .add("lib-ver", client.library_version)
-      .add("tot-net-in", client.bytes_in)
-      .add("tot-net-out", client.bytes_out)
-      .add("tot-cmds", client.commands_processed);
-  return line.take();
-}
-
-// Which clients CLIENT LIST and CLIENT KILL mean: those that pass everything that is set.
-struct ClientFilter {
-  std::unordered_set<uint64_t> ids;
-  std::optional<ClientKind> kind;
-  std::optional<bool> subscribers;  // TYPE pubsub: yes; TYPE normal: no
-  std::optional<std::string> user, address, local_address;
-  int64_t min_age_seconds = 0;
-  bool skip_me = false;
-
-  bool matches(const Call& call, const Client& client) const {
-    const Link* link = client.link();
-    if (link == nullptr) return false;
-    if (subscribers && (client.subscriptions != nullptr) != *subscribers) return false;
-    if (skip_me && &client == &call.client) return false;
-    if (!ids.empty() && !ids.contains(client.id)) return false;
-    if (kind && client.kind != *kind) return false;
-    if (user && client.user != *user) return false;
-    if (address && link->peer_address() != *address) return false;
-    if (local_address && link->local_address() != *local_address) return false;
-    return (call.now_ms() - client.created_ms) / 1000 >= min_age_seconds;
-  }
-};
-
-bool read_kind(std::string_view text, ClientFilter* filter) {
-  if (equals_ignore_case(text, "normal")) {
-    filter->kind = ClientKind::kNormal;
-    filter->subscribers = false;
-  } else if (equals_ignore_case(text, "replica") || equals_ignore_case(text, "slave")) {
-    filter->kind = ClientKind::kReplica;
-  } else if (equals_ignore_case(text, "primary") || equals_ignore_case(text, "master")) {
-    filter->kind = ClientKind::kPrimary;
-  } else if (equals_ignore_case(text, "pubsub")) {
-    filter->kind = ClientKind::kNormal;
-    filter->subscribers = true;
-  } else {
-    return false;
-  }
-  return true;
-}
-
-// The filters of args[first...]. An error's message is what to reply.
-class FilterParser {
- public:
-  // LIST words the refusal of an id in its own way.
-  FilterParser(Args args, size_t first, std::string_view bad_id)
-      : args_(args), next_(first), bad_id_(bad_id) {}
-
-  Result<ClientFilter> parse(bool skip_me) {
-    filter_.skip_me = skip_me;
-    while (next_ < args_.size()) {
-      if (next_ + 1 >= args_.size()) return refuse("ERR syntax error");
-      const std::string_view name = args_[next_++];
-      if (Status status = equals_ignore_case(name, "id") ? read_ids() : read(name); !status) {
-        return status.error();
-      }
-    }
-    return std::move(filter_);
-  }
-
- private:
-  static Error refuse(std::string message) {
-    return make_error(ErrorKind::kInvalid, std::move(message));
-  }
-
-  // One id, and as many more as follow it.
-  Status read_ids() {
-    bool any = false;
-    for (; next_ < args_.size(); ++next_) {
-      const auto id = parse_int64(args_[next_]);
-      if (!id && any) break;
-      if (!id || *id < 1) return refuse(std::string(bad_id_));
-      filter_.ids.insert(static_cast<uint64_t>(*id));
-      any = true;
-    }
-    return {};
-  }
-
-  Status read(std::string_view name) {
-    const std::string value(args_[next_++]);
-    if (equals_ignore_case(name, "type")) {
-      if (!read_kind(value, &filter_)) return refuse("ERR Unknown client type '" + value + "'");
-    } else if (equals_ignore_case(name, "user")) {
-      if (value != "default") return refuse("ERR No such user '" + value + "'");
-      filter_.user = value;
-    } else if (equals_ignore_case(name, "addr")) {
-      filter_.address = value;
-    } else if (equals_ignore_case(name, "laddr")) {
-      filter_.local_address = value;
-    } else if (equals_ignore_case(name, "maxage")) {
-      const auto age = parse_int64(value);
-      if (!age) return refuse("ERR maxage is not an integer or out of range");
-      if (*age <= 0) return refuse("ERR maxage should be greater than 0");
-      filter_.min_age_seconds = *age;
-    } else if (equals_ignore_case(name, "skipme") && equals_ignore_case(value, "yes")) {
-      filter_.skip_me = true;
-    } else if (equals_ignore_case(name, "skipme") && equals_ignore_case(value, "no")) {
-      filter_.skip_me = false;
-    } else {
-      return refuse("ERR syntax error");
-    }
-    return {};
-  }
-
-  Args args_;
-  size_t next_;
-  std::string_view bad_id_;
-  ClientFilter filter_;
-};
-
-// The clients that pass the filter, oldest first.
-std::vector<Client*> select_clients(Call& call, const ClientFilter& filter) {
-  std::vector<Client*> found;
-  for (const auto& [id, client] : call.executor.clients()) {
-    if (filter.matches(call, *client)) found.push_back(client.get());
-  }
-  std::sort(found.begin(), found.end(), [](Client* a, Client* b) { return a->id < b->id; });
-  return found;
-}
-
 void client_id_command(Call& call) { call.reply.integer(static_cast<int64_t>(call.client.id)); }
 
 void client_info_command(Call& call) {
-  call.reply.verbatim("txt", describe(call, call.client) + '\n');
+  call.reply.verbatim("txt", describe_client(call, call.client) + '\n');
 }
 
 void client_list_command(Call& call) {
-  const auto filter = FilterParser(call.args, 2, "ERR Invalid client ID").parse(false);
+  const auto filter = parse_client_filter(call.args, 2, "ERR Invalid client ID", false);
   if (!filter) return call.reply.error(filter.error().message);
   std::string lines;
   for (Client* client : select_clients(call, filter.value())) {
-    lines += describe(call, *client) + '\n';
+    lines += describe_client(call, *client) + '\n';
   }
   call.reply.verbatim("txt", lines);
 }
@@ -299,7 +55,7 @@ void client_kill_command(Call& call) {
     return call.reply.ok();
   }
   const auto filter =
-      FilterParser(call.args, 2, "ERR client-id should be greater than 0").parse(true);
+      parse_client_filter(call.args, 2, "ERR client-id should be greater than 0", true);
   if (!filter) return call.reply.error(filter.error().message);
   call.reply.integer(static_cast<int64_t>(kill_clients(call, filter.value())));
 }

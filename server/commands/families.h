@@ -29,6 +29,7 @@ std::span<const CommandRow> sorted_set_algebra_commands();
 std::span<const CommandRow> geo_commands();
 std::span<const CommandRow> geo_search_commands();
 std::span<const CommandRow> key_commands();
+std::span<const CommandRow> object_commands();
 std::span<const CommandRow> expiry_commands();
 std::span<const CommandRow> migrate_commands();
 std::span<const CommandRow> transaction_commands();

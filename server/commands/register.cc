@@ -25,6 +25,7 @@ void register_all_commands(CommandTable& table) {
   table.add(geo_commands());
   table.add(geo_search_commands());
   table.add(key_commands());
+  table.add(object_commands());
   table.add(expiry_commands());
   table.add(migrate_commands());
   table.add(transaction_commands());
