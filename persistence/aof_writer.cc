@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "server/base/log.h"
+#include "server/base/memory.h"
 
 namespace tandem {
 
@@ -53,6 +54,11 @@ void AofWriter::drop_file() {
   synced_ = written_;
   last_status_ = {};
   held_.release(written_);
+}
+
+size_t AofWriter::buffer_memory() const {
+  const bool within_the_object = buffer_.capacity() <= std::string().capacity();
+  return within_the_object ? 0 : allocation_size(buffer_.data());
 }
 
 Status AofWriter::flush() {

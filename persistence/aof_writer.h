@@ -60,6 +60,8 @@ class AofWriter {
   void replaced();
   uint64_t bytes_written() const { return file_bytes_; }  // to the current file
   size_t buffered() const { return buffer_.size(); }
+  // What the buffer takes: more than is in it, once it has grown.
+  size_t buffer_memory() const;
   // Where the stream of bytes ends that has been appended, over all files, and how much of it is
   // durable.
   uint64_t position() const { return written_ + buffer_.size(); }

@@ -541,7 +541,7 @@ Status Persistence::shut_down(bool save_dataset) {
   return save_now();
 }
 
-size_t Persistence::aof_buffered_bytes() const { return aof_->writer().buffered(); }
+size_t Persistence::aof_buffer_memory() const { return aof_->writer().buffer_memory(); }
 
 PersistenceInfo Persistence::info() const {
   const bool saving = child_purpose_ == ChildPurpose::kSave;
@@ -600,6 +600,7 @@ PersistenceInfo Persistence::info() const {
   info.aof_starting = aof_->starting();
   info.aof_pending_rewrite = aof_->rewrite_scheduled();
   info.aof_buffer_length = writer.buffered();
+  info.aof_buffer_memory = writer.buffer_memory();
   info.aof_pending_bio_fsync = writer.sync_running() ? 1 : 0;
   info.aof_delayed_fsync = writer.delayed_syncs();
   return info;

@@ -93,6 +93,7 @@ struct PersistenceInfo {
   uint64_t aof_base_size = 0;
   bool aof_pending_rewrite = false;
   uint64_t aof_buffer_length = 0;
+  uint64_t aof_buffer_memory = 0;
   uint64_t aof_pending_bio_fsync = 0;
   uint64_t aof_delayed_fsync = 0;
 };
@@ -184,8 +185,8 @@ class Persistence final {
   Status sync_aof();
 
   PersistenceInfo info() const;
-  // What waits to be written to the AOF.
-  size_t aof_buffered_bytes() const;
+  // The memory of what waits to be written to the AOF.
+  size_t aof_buffer_memory() const;
   // CONFIG RESETSTAT.
   void reset_stats();
 

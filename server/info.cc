@@ -212,7 +212,7 @@ void add_memory(const InfoSources& from, InfoText* out) {
       measure_memory(from.executor, {.startup = from.startup_memory,
                                      .backlog = from.replication.backlog_memory,
                                      .replica_stream = from.replication.replica_memory,
-                                     .aof_buffer = from.persistence.aof_buffer_length});
+                                     .aof_buffer = from.persistence.aof_buffer_memory});
   const AllocatorStats& allocator = report.allocator;
   const size_t used = report.used, resident = report.resident;
   add_used_memory(report, out);
@@ -237,7 +237,7 @@ void add_memory(const InfoSources& from, InfoText* out) {
   out->field("mem_clients_slaves", report.replicas);
   out->field("mem_clients_normal", report.clients);
   out->field("mem_cluster_links", 0);
-  out->field("mem_aof_buffer", from.persistence.aof_buffer_length);
+  out->field("mem_aof_buffer", from.persistence.aof_buffer_memory);
   out->field("mem_allocator", memory_allocator_name());
   out->field("active_defrag_running", 0);
   const auto& background = from.executor.keyspace().background_counts();

@@ -69,7 +69,7 @@ Server::~Server() {
 void Server::wire_engines() {
   executor_.blocked().on_earlier_deadline = [this] { await_blocked_deadline(); };
   executor_.eviction().uncounted_bytes = [this] {
-    return replication_.output_bytes() + persistence_.aof_buffered_bytes();
+    return replication_.output_bytes() + persistence_.aof_buffer_memory();
   };
   executor_.eviction().on_unfinished = [this] {
     if (eviction_timer_ == 0) eviction_timer_ = world_.loop.after(0, [this] { make_room(); });

@@ -26,14 +26,12 @@ namespace {
 MemoryReport measure(Call& call) {
   const Services& services = call.services;
   const ReplicationInfo replication = services.replication->info();
-  return measure_memory(
-      call.executor,
-      {.startup = services.control->startup_memory(),
-       .backlog = replication.backlog_memory,
-       .replica_stream = replication.replica_memory,
-       .aof_buffer = static_cast<size_t>(services.persistence->info().aof_buffer_length),
-       .scripts = services.scripts->cache().source_bytes(),
-       .functions = services.functions->memory_bytes()});
+  return measure_memory(call.executor, {.startup = services.control->startup_memory(),
+                                        .backlog = replication.backlog_memory,
+                                        .replica_stream = replication.replica_memory,
+                                        .aof_buffer = services.persistence->aof_buffer_memory(),
+                                        .scripts = services.scripts->cache().source_bytes(),
+                                        .functions = services.functions->memory_bytes()});
 }
 
 double ratio(size_t part, size_t whole) {

@@ -9,6 +9,7 @@
 
 #include "server/base/memory.h"
 #include "tests/support/await.h"
+#include "tests/support/faulty_disk.h"
 #include "tests/support/pair.h"
 
 namespace tandem {
@@ -56,6 +57,23 @@ TEST(Maxmemory, EvictedKeysGoFromTheReplicaAndTheAofToo) {
   ASSERT_EQ(pair.primary.terminate().code, 0);
   pair.primary.start();
   EXPECT_EQ(pair.primary.run("DEBUG", "DIGEST"), digest);
+}
+
+// Replies do not wait for a slow disk, and keys do not make room for what does.
+TEST(Maxmemory, WhatWaitsForTheDiskEvictsNothing) {
+  if (memory_used() == 0) GTEST_SKIP() << "this build's allocator does not count";
+  FaultyDisk disk;
+  ServerProcess server({"--appendonly", "yes", "--maxmemory-policy", "allkeys-lru"},
+                       disk.program());
+  fill(server, 3000);
+  disk.delay_syncs(60'000);
+  ASSERT_TRUE(eventually([&] {
+    server.run("SET", "key0", "again");
+    return server.info("aof_pending_bio_fsync") == "1";
+  }));
+  server.run("CONFIG", "SET", "maxmemory", limit_above_use(server, 3'000'000));
+  for (int i = 0; i < 6; ++i) fill(server, 3000);
+  EXPECT_EQ(number(server, "evicted_keys"), 0);
 }
 
 TEST(Maxmemory, ALoweredLimitIsReachedWithoutRequests) {
@@ -120,15 +138,20 @@ TEST(LazyFree, DeletingALargeKeyDoesNotHoldUpTheLoop) {
     ASSERT_EQ(client.read().integer, 1000);
   }
   client.call("SET", "bytes", std::string(100'000'000, 'x'));
+  int deleted = 0;
   for (const char* key : {"big", "bytes"}) {
-    const auto started = std::chrono::steady_clock::now();
-    ASSERT_EQ(client.run("DEL", key), "(integer) 1");
-    const auto took = std::chrono::steady_clock::now() - started;
-    // Freed here it takes more than a hundred milliseconds and twenty.
-    EXPECT_LT(took, std::chrono::milliseconds(15)) << key;
+    // Freed here it takes more than a hundred milliseconds and twenty, every time; and on a busy
+    // machine anything may take that long, once.
+    EXPECT_TRUE(eventually([&] {
+      EXPECT_EQ(client.run("COPY", key, "copy"), "(integer) 1");
+      const auto started = std::chrono::steady_clock::now();
+      EXPECT_EQ(client.run("DEL", "copy"), "(integer) 1");
+      ++deleted;
+      return std::chrono::steady_clock::now() - started < std::chrono::milliseconds(15);
+    })) << key;
   }
   EXPECT_TRUE(eventually([&] { return number(server, "lazyfree_pending_objects") == 0; }));
-  EXPECT_EQ(number(server, "lazyfreed_objects"), 2);
+  EXPECT_EQ(number(server, "lazyfreed_objects"), deleted);
 }
 
 }  // namespace
