@@ -91,6 +91,13 @@ void PartitionProxy::cut() {
 void PartitionProxy::cut_after(Direction direction, uint64_t bytes) {
   const std::lock_guard lock(mutex_);
   cut_at_[index_of(direction)] = passed_[index_of(direction)] + bytes;
+  hold_after_cut_ = false;
+}
+
+void PartitionProxy::cut_and_hold_after(Direction direction, uint64_t bytes) {
+  const std::lock_guard lock(mutex_);
+  cut_at_[index_of(direction)] = passed_[index_of(direction)] + bytes;
+  hold_after_cut_ = true;
 }
 
 bool PartitionProxy::cut_is_due() const {
@@ -166,7 +173,7 @@ void PartitionProxy::step() {
       pass_on(&link, Direction::kUp);
       pass_on(&link, Direction::kDown);
     }
-    if (polled[1].revents != 0) accept_link();
+    if (polled[1].revents != 0 && !held_) accept_link();
   }
   forget_broken();
 }
@@ -227,6 +234,7 @@ void PartitionProxy::pass_on(Link* link, Direction direction) {
   uint64_t& cut_at = cut_at_[index_of(direction)];
   if (cut_at != 0 && passed_[index_of(direction)] >= cut_at) {
     cut_at = 0;
+    held_ = held_ || hold_after_cut_;
     for (Link& each : links_) each.broken = true;
   }
 }

@@ -26,7 +26,9 @@ class PartitionProxy {
   void cut();
   // Breaks all links once this many more bytes, one or more, have passed in that direction; once.
   void cut_after(Direction direction, uint64_t bytes);
-  // Whether the last cut_after() is still to come.
+  // The same, and from then on hold(true): those who come again get nowhere.
+  void cut_and_hold_after(Direction direction, uint64_t bytes);
+  // Whether the last of these cuts is still to come.
   bool cut_is_due() const;
   // Nothing passes any more, and nothing ends; what waits passes afterwards.
   void hold(bool held);
@@ -70,6 +72,7 @@ class PartitionProxy {
   std::list<Link> links_;
   bool stopping_ = false;
   bool held_ = false;
+  bool hold_after_cut_ = false;
   uint64_t bytes_per_ms_ = 0;
   uint64_t slow_allowance_ = 0;
   std::chrono::steady_clock::time_point refilled_;

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
@@ -29,11 +30,24 @@ void set_patience(int fd) {
   setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
 }
 
+// A connect() that a stop of the process has interrupted goes on by itself.
+bool await_connected(int fd) {
+  pollfd writable{.fd = fd, .events = POLLOUT, .revents = 0};
+  while (poll(&writable, 1, -1) < 0) {
+    if (errno != EINTR) return false;
+  }
+  int error = 0;
+  socklen_t length = sizeof error;
+  if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &length) != 0) return false;
+  errno = error;
+  return error == 0;
+}
+
 int connect_to(int family, const sockaddr* address, socklen_t length, const std::string& name) {
   const int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
   if (fd < 0) fail("socket");
   set_patience(fd);
-  if (connect(fd, address, length) != 0) {
+  if (connect(fd, address, length) != 0 && !(errno == EINTR && await_connected(fd))) {
     const int reason = errno;
     ::close(fd);
     errno = reason;
@@ -132,7 +146,10 @@ std::string RespClient::read_raw(size_t bytes) {
 
 bool RespClient::closed_by_server() {
   char byte;
-  const ssize_t got = recv(fd_, &byte, 1, 0);
+  ssize_t got;
+  do {
+    got = recv(fd_, &byte, 1, 0);
+  } while (got < 0 && errno == EINTR);
   return reader_.idle() && (got == 0 || (got < 0 && errno == ECONNRESET));
 }
 
@@ -152,7 +169,10 @@ Listener::Listener() {
 Listener::~Listener() { ::close(fd_); }
 
 RespClient Listener::accept() {
-  const int fd = accept4(fd_, nullptr, nullptr, SOCK_CLOEXEC);
+  int fd;
+  do {
+    fd = accept4(fd_, nullptr, nullptr, SOCK_CLOEXEC);
+  } while (fd < 0 && errno == EINTR);
   if (fd < 0) fail("accept");
   return RespClient::adopt(fd);
 }
