@@ -1,13 +1,66 @@
 """Servers to compare, and the wire between: what the tests of this folder share."""
 
+import fcntl
 import os
+import random
 import shutil
 import socket
+import struct
 import subprocess
 import tempfile
+import threading
 import time
 
-TIMEOUT = 20
+# Far above what anything here takes, so that only what hangs reaches it, on a loaded machine too.
+TIMEOUT = 60
+
+
+class PortLeases:
+    """Ports of 127.0.0.1 that no other test of this user takes before this process ends: the byte at
+    a port's number is locked in the file that PortLease in tests/support uses. They lie below the
+    ports that the system gives to outgoing connections."""
+
+    def __init__(self):
+        path = os.path.join(tempfile.gettempdir(), "tandem-test-ports-%d.lock" % os.getuid())
+        self.file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        self.taken = set()
+        self.mutex = threading.Lock()
+        self.random = random.Random()
+
+    def take(self):
+        with self.mutex:
+            for _ in range(1000):
+                port = self.random.randrange(20000, 32000)
+                if port not in self.taken and self.lock(port) and self.is_free(port):
+                    self.taken.add(port)
+                    return port
+        raise RuntimeError("no free port")
+
+    def lock(self, port):
+        # struct flock: type, whence, start, length, pid.
+        request = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, port, 1, 0)
+        try:
+            fcntl.fcntl(self.file, fcntl.F_OFD_SETLK, request)
+        except OSError:
+            return False
+        return True
+
+    @staticmethod
+    def is_free(port):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                return False
+        return True
+
+
+_leases = PortLeases()
+
+
+def free_port():
+    return _leases.take()
 
 
 class ErrorReply(str):
@@ -151,9 +204,7 @@ class TcpServer(Server):
     """One that is reached through a port of 127.0.0.1 too."""
 
     def __init__(self, program, *options):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = probe.getsockname()[1]
+        self.port = free_port()
         super().__init__(program, "--port", str(self.port), "--bind", "127.0.0.1",
                          "--repl-diskless-sync-delay", "0", *options)
 

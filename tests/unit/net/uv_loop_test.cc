@@ -26,6 +26,7 @@
 #include <vector>
 
 #include "server/base/log.h"
+#include "tests/support/process.h"
 
 namespace tandem {
 namespace {
@@ -144,15 +145,8 @@ class UvLoopTest : public ::testing::Test {
     return address;
   }
 
-  static int free_port() {
-    const int fd = socket(AF_INET, SOCK_STREAM, 0);
-    sockaddr_in address = loopback(0);
-    socklen_t length = sizeof address;
-    EXPECT_EQ(bind(fd, reinterpret_cast<sockaddr*>(&address), length), 0);
-    getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length);
-    ::close(fd);
-    return ntohs(address.sin_port);
-  }
+  // One that nobody else uses while the test runs.
+  int free_port() const { return lease_.port(); }
 
   // A connection that waits to be accepted. A small buffer makes for a slow reader.
   std::unique_ptr<Peer> dial(int receive_buffer = 0) {
@@ -174,6 +168,7 @@ class UvLoopTest : public ::testing::Test {
     return {std::move(peer), handlers_.back().get()};
   }
 
+  PortLease lease_;
   UvLoop loop_;
   int listener_port_ = 0;
   std::vector<std::unique_ptr<Handler>> handlers_;
