@@ -13,6 +13,7 @@ namespace {
 
 constexpr const char* kRedisServer = "redis-server";
 constexpr const char* kHost = "127.0.0.1";
+constexpr const char* kTimeout = "60000";
 
 struct Pairing {
   const char* name;
@@ -46,7 +47,7 @@ TEST_P(MigratePeers, MovesKeys) {
   }
   const std::string digest = client.run("DEBUG", "DIGEST");
   const std::string port = target_.port_text();
-  client.send("MIGRATE", kHost, port, "", "0", "60000", "KEYS", "text", "volatile", "list", "set",
+  client.send("MIGRATE", kHost, port, "", "0", kTimeout, "KEYS", "text", "volatile", "list", "set",
               "numbers", "zset", "hash", "hll", "large set", "large zset", "large hash",
               "large list", "none");
   EXPECT_EQ(reply_text(client.read()), "OK");
@@ -79,29 +80,29 @@ TEST(MigrateErrors, AreThoseOfRedis) {
   const std::vector<std::vector<std::string_view>> requests = {
       {kHost},
       {kHost, port, "key", "0"},
-      {kHost, port, "missing", "0", "1000"},
-      {kHost, port, "missing", "0", "1000", "nonsense"},
-      {kHost, port, "key", "0", "1000", "AUTH"},
-      {kHost, port, "key", "0", "1000", "AUTH2", "default"},
-      {kHost, port, "key", "x", "1000"},
+      {kHost, port, "missing", "0", kTimeout},
+      {kHost, port, "missing", "0", kTimeout, "nonsense"},
+      {kHost, port, "key", "0", kTimeout, "AUTH"},
+      {kHost, port, "key", "0", kTimeout, "AUTH2", "default"},
+      {kHost, port, "key", "x", kTimeout},
       {kHost, port, "key", "0", "x"},
       {kHost, port, "key", "x", "y"},
       {kHost, port, "key", "0", "99999999999999999999"},
-      {kHost, port, "key", "0", "1000", "KEYS", "key"},
-      {kHost, port, "", "0", "1000", "KEYS"},
-      {kHost, port, "", "0", "1000", "KEYS", "missing"},
-      {kHost, port, "", "0", "1000"},
-      {kHost, port, "key", "0", "1000"},
+      {kHost, port, "key", "0", kTimeout, "KEYS", "key"},
+      {kHost, port, "", "0", kTimeout, "KEYS"},
+      {kHost, port, "", "0", kTimeout, "KEYS", "missing"},
+      {kHost, port, "", "0", kTimeout},
+      {kHost, port, "key", "0", kTimeout},
       {kHost, port, "key", "0", "-5", "AUTH", "wrong"},
-      {kHost, port, "key", "0", "1000", "AUTH2", "default", "wrong"},
-      {kHost, port, "key", "99", "1000", "AUTH", "secret"},
-      {kHost, port, "taken", "0", "1000", "AUTH", "secret"},
-      {kHost, port, "taken", "0", "1000", "COPY", "REPLACE", "AUTH", "secret"},
-      {kHost, port, "", "0", "1000", "auth2", "default", "secret", "keys", "key", "missing"},
-      {kHost, none, "taken", "0", "1000"},
-      {kHost, "x", "taken", "0", "1000"},
-      {kHost, "99999", "taken", "0", "1000"},
-      {"no such host.", port, "taken", "0", "1000"},
+      {kHost, port, "key", "0", kTimeout, "AUTH2", "default", "wrong"},
+      {kHost, port, "key", "99", kTimeout, "AUTH", "secret"},
+      {kHost, port, "taken", "0", kTimeout, "AUTH", "secret"},
+      {kHost, port, "taken", "0", kTimeout, "COPY", "REPLACE", "AUTH", "secret"},
+      {kHost, port, "", "0", kTimeout, "auth2", "default", "secret", "keys", "key", "missing"},
+      {kHost, none, "taken", "0", kTimeout},
+      {kHost, "x", "taken", "0", kTimeout},
+      {kHost, "99999", "taken", "0", kTimeout},
+      {"no such host.", port, "taken", "0", kTimeout},
   };
   RespClient ours = tandem.connect(), theirs = redis.connect();
   for (std::vector<std::string_view> request : requests) {

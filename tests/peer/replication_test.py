@@ -29,7 +29,8 @@ class Node(peers.TcpServer):
     """A server with a client of its own, whose log is printed when a test fails."""
 
     def __init__(self, program, *options):
-        super().__init__(program, *options)
+        # Long enough that whoever is stopped for a moment resumes where it was.
+        super().__init__(program, "--repl-backlog-size", "256mb", *options)
         self.client = self.connect()
 
     def __enter__(self):
@@ -144,7 +145,7 @@ def pair_test(primary_program, replica_program, *primary_options):
         peers.await_condition("a full sync", lambda: replica.info()["master_link_status"] == "up")
         writer.stop()
         assert_same(replica, primary)
-        assert primary.command("WAIT", 1, 5000) == 1
+        assert primary.command("WAIT", 1, 1000 * peers.TIMEOUT) == 1
 
         # A link that breaks is taken up where it was.
         full_syncs = primary.info("stats")["sync_full"]

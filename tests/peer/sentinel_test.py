@@ -10,19 +10,19 @@ import concurrent.futures
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 
+import peers
 import redis
 import redis.sentinel
 
 REDIS = "redis-server"
 TANDEM = sys.argv[1]
 NAME = "the-pair"
-PATIENCE = 90
+PATIENCE = 150
 LIBRARY = """#!lua name=counters
 redis.register_function('count', function(keys, args)
   return redis.call('INCRBY', keys[1], args[1])
@@ -46,17 +46,11 @@ def await_condition(what, condition):
         time.sleep(0.02)
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 class Process:
     """A server on a port and in a directory of its own, which can be killed and started again there."""
 
     def __init__(self, words):
-        self.port = free_port()
+        self.port = peers.free_port()
         self.directory = tempfile.mkdtemp(prefix="sentinel-")
         self.log_path = os.path.join(self.directory, "log")
         self.words = words
@@ -114,7 +108,7 @@ class SentinelNode(Process):
         with open(path, "w", encoding="ascii") as file:
             file.write(f"port {self.port}\nbind 127.0.0.1\ndir {self.directory}\n"
                        f"sentinel monitor {NAME} 127.0.0.1 {self.primary.port} 2\n"
-                       f"sentinel down-after-milliseconds {NAME} 1500\n"
+                       f"sentinel down-after-milliseconds {NAME} 4000\n"
                        f"sentinel failover-timeout {NAME} 10000\n")
         return [path]
 
@@ -138,7 +132,7 @@ class Watched:
         for sentinel in self.sentinels:
             await_condition("the Sentinels and the replica being found", lambda s=sentinel:
                             s.primary_state()["num-other-sentinels"] == 2 and s.replica_count() == 1)
-        self.finder = redis.sentinel.Sentinel([("127.0.0.1", s.port) for s in self.sentinels], socket_timeout=2)
+        self.finder = redis.sentinel.Sentinel([("127.0.0.1", s.port) for s in self.sentinels], socket_timeout=20)
 
     def add(self, process):
         self.all.append(process)
@@ -157,12 +151,12 @@ class Watched:
 
     def count(self, by):
         """Through the client library, as an application would; the reply only once a replica has it."""
-        client = self.finder.master_for(NAME, socket_timeout=2)
+        client = self.finder.master_for(NAME, socket_timeout=20)
         total = client.fcall("count", 1, "counter", by)
-        return total if client.wait(1, 2000) == 1 else None
+        return total if client.wait(1, 10000) == 1 else None
 
     def counted_by_the_replica(self):
-        return self.finder.slave_for(NAME, socket_timeout=2).fcall_ro("counted", 1, "counter")
+        return self.finder.slave_for(NAME, socket_timeout=20).fcall_ro("counted", 1, "counter")
 
 
 def check_promotion(pair, acknowledged):

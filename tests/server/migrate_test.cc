@@ -204,7 +204,8 @@ TEST(Migrate, TimesOutOnASilentTarget) {
   PlayedTarget target;
   RespClient client = source.connect();
   client.run("SET", "key", "value");
-  client.send("MIGRATE", kHost, target.port, "key", "0", "50");
+  // Long enough for the connection to be there.
+  client.send("MIGRATE", kHost, target.port, "key", "0", "2000");
   RespClient peer = target.accept();
   EXPECT_EQ(reply_text(client.read()),
             "(error) IOERR error or timeout reading from target instance");

@@ -20,15 +20,15 @@ using ::testing::StartsWith;
 
 TEST(Observation, ASlowCommandIsLoggedAndASpike) {
   const ServerProcess server(
-      {"--slowlog-log-slower-than", "20000", "--latency-monitor-threshold", "20"});
+      {"--slowlog-log-slower-than", "400000", "--latency-monitor-threshold", "400"});
   RespClient client = server.connect();
   client.call("CLIENT", "SETNAME", "sleeper");
-  client.call("DEBUG", "SLEEP", "0.03");
+  client.call("DEBUG", "SLEEP", "0.5");
   client.call("PING");
   EXPECT_EQ(client.run("SLOWLOG", "LEN"), "(integer) 1");
   EXPECT_THAT(client.run("SLOWLOG", "GET"),
               MatchesRegex(R"(\[\[\(integer\) 0, \(integer\) [0-9]+, \(integer\) [0-9]+, )"
-                           R"(\["DEBUG", "SLEEP", "0.03"\], "127.0.0.1:[0-9]+", "sleeper"\]\])"));
+                           R"(\["DEBUG", "SLEEP", "0.5"\], "127.0.0.1:[0-9]+", "sleeper"\]\])"));
   EXPECT_THAT(client.run("LATENCY", "LATEST"), StartsWith("[[\"command\", "));
   EXPECT_THAT(client.text("LATENCY", "DOCTOR"), HasSubstr("1. command: 1 spikes"));
 }

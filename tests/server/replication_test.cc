@@ -125,8 +125,11 @@ TEST(Replication, AReplicaWithAnAofKeepsWhatItReceived) {
   EXPECT_EQ(replica.run("FCALL", "take", "1", "late"), "\"value\"");
 }
 
+// Whoever is stopped for a moment, the backlog reaches back to where the link broke.
+const ServerProcess::Options kLongBacklog = {"--repl-backlog-size", "256mb"};
+
 TEST(Replication, ALinkThatIsCutResumesWhereItWas) {
-  Pair pair;
+  Pair pair(kLongBacklog);
   populate(pair.primary);
   Writer writer(pair.primary);
   for (int cut = 1; cut <= 3; ++cut) {
@@ -180,7 +183,8 @@ TEST(Replication, ARestartedPrimaryIsFoundAgain) {
 }
 
 TEST(Replication, AChainOfTwoReplicas) {
-  Pair pair;
+  Pair pair(kLongBacklog);
+  pair.replica.run("CONFIG", "SET", "repl-backlog-size", "256mb");
   ServerProcess last(replica_of(pair.replica));
   ASSERT_TRUE(await_caught_up(pair.replica, last));
   populate(pair.primary);

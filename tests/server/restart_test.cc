@@ -142,7 +142,7 @@ TEST_F(Restart, AfterKillWithTheAofTurnedOnWhileRunning) {
   server.run("SET", "after", "the switch");
   ASSERT_TRUE(eventually([&] {
     return server.info("aof_rewrite_in_progress") == "0" &&
-           server.info("aof_rewrite_scheduled") == "0" &&
+           server.info("aof_rewrite_scheduled") == "0" && server.info("aof_buffer_length") == "0" &&
            std::filesystem::exists(server.file("appendonlydir/appendonly.aof.manifest"));
   }));
   const Dataset before = dataset(server);
