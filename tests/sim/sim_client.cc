@@ -251,7 +251,8 @@ Operation SimClient::housekeeping() {
     operation.requests = {{"SAVE"}};
   } else if (choice < 13) {
     const std::vector<Words> commands = {
-        {"WAIT", "1", "100"}, {"WAIT", "2", "20"}, {"WAITAOF", "1", "0", "100"}};
+        {"WAIT", "1", "100"},         {"WAIT", "2", "20"},          {"WAITAOF", "1", "0", "100"},
+        {"WAITAOF", "0", "1", "100"}, {"WAITAOF", "1", "2", "100"}, {"WAITAOF", "0", "1", "300"}};
     operation.kind = Operation::Kind::kWait;
     operation.requests = {pick(world_, commands)};
   } else {

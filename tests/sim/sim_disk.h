@@ -17,12 +17,15 @@ namespace tandem {
 struct DiskFaults {
   bool no_space = false;        // writes take a part and fail; new files cannot be made
   bool write_error = false;     // the same, and names cannot be changed
+  bool name_error = false;      // files cannot be made, renamed or removed
   bool sync_error = false;      // files and directories cannot be made durable
   bool one_sync_error = false;  // the next sync of a file fails, those after it succeed
   int64_t slowest_sync_us = 20'000;
   bool forgetful = false;  // what a failed sync was to write is lost, whatever later ones say
 
-  bool failing() const { return no_space || write_error || sync_error || one_sync_error; }
+  bool failing() const {
+    return no_space || write_error || name_error || sync_error || one_sync_error;
+  }
 };
 
 // A machine's disk: it outlives the processes that use it. A file's bytes are durable once it was

@@ -44,8 +44,8 @@ class SimEnv::Writer final : public WritableFile {
 
   Status append(std::string_view bytes) override {
     const size_t part = bytes.empty() ? 0 : env_.world_.random().below(bytes.size());
-    if (env_.dead_) return {};
-    if (env_.dies_now()) {
+    if (env_.gone()) return {};
+    if (env_.dies_now(path_)) {
       file_->bytes.append(bytes.substr(0, part));
       return {};
     }
@@ -67,7 +67,7 @@ class SimEnv::Writer final : public WritableFile {
     Status status;
     if (env_.proceeds(path_, "sync", fails, &status)) {
       file_->sync();
-    } else if (fails && faults.forgetful && !env_.dead_) {
+    } else if (fails && faults.forgetful && !env_.gone()) {
       file_->fail_to_sync();
     }
     return status;
@@ -117,7 +117,13 @@ void SimEnv::trace(const char* action, const std::string& path, uint64_t number)
   world_.trace(host_, std::string(action) + " " + without_numbers(path), number);
 }
 
-bool SimEnv::dies_now() {
+bool SimEnv::dies_now(const std::string& path) {
+  if (in_child_ && child_operations_left_ > 0 && --child_operations_left_ == 0) {
+    child_gone_ = true;
+    world_.trace(host_, "child is killed at the disk");
+    return true;
+  }
+  if (path.find(dies_only_in_) == std::string::npos) return false;
   if (operations_left_ < 0 || --operations_left_ > 0) return false;
   dead_ = true;
   world_.trace(host_, "dies at the disk");
@@ -125,7 +131,7 @@ bool SimEnv::dies_now() {
 }
 
 bool SimEnv::proceeds(const std::string& path, const char* action, bool fails, Status* status) {
-  if (dead_ || dies_now()) return false;
+  if (gone() || dies_now(path)) return false;
   trace(fails ? "cannot" : "does", std::string(action) + " " + path);
   if (fails) *status = failure(action, path, "Input/output error");
   return !fails;
@@ -133,9 +139,11 @@ bool SimEnv::proceeds(const std::string& path, const char* action, bool fails, S
 
 Status SimEnv::can_link(const std::string& path, const char* action, bool* proceed) {
   *proceed = false;
-  if (!dead_ && !disk_.is_directory(parent_directory(path))) return not_found(action, path);
+  if (!gone() && !disk_.is_directory(parent_directory(path))) return not_found(action, path);
+  const DiskFaults& faults = disk_.faults();
   Status status;
-  *proceed = proceeds(path, action, disk_.faults().write_error || disk_.faults().no_space, &status);
+  *proceed =
+      proceeds(path, action, faults.write_error || faults.no_space || faults.name_error, &status);
   return status;
 }
 
@@ -181,7 +189,7 @@ Result<uint64_t> SimEnv::file_size(const std::string& path) {
 }
 
 Status SimEnv::rename(const std::string& from, const std::string& to) {
-  if (!dead_ && disk_.find(from) == nullptr) return not_found("rename", from);
+  if (!gone() && disk_.find(from) == nullptr) return not_found("rename", from);
   bool proceed = false;
   const Status status = can_link(to, "rename to", &proceed);
   if (proceed) disk_.rename(from, to);
@@ -189,9 +197,10 @@ Status SimEnv::rename(const std::string& from, const std::string& to) {
 }
 
 Status SimEnv::remove(const std::string& path) {
-  if (!dead_ && disk_.find(path) == nullptr) return not_found("remove", path);
+  if (!gone() && disk_.find(path) == nullptr) return not_found("remove", path);
+  const bool fails = disk_.faults().write_error || disk_.faults().name_error;
   Status status;
-  if (proceeds(path, "remove", disk_.faults().write_error, &status)) disk_.remove(path);
+  if (proceeds(path, "remove", fails, &status)) disk_.remove(path);
   return status;
 }
 
@@ -227,9 +236,13 @@ Result<ChildId> SimEnv::fork_child(std::function<int()> body) {
     return make_error(ErrorKind::kIo, "Can't fork: Cannot allocate memory");
   }
   world_.trace(host_, "forks");
+  in_child_ = true;
   const int code = body();
+  in_child_ = child_gone_ = false;
+  const bool killed = std::exchange(child_operations_left_, -1) >= 0;
   Child& child = children_[++last_child_];
   child.exit = {.ok = code == 0, .killed = false, .code = code};
+  if (killed) child.exit = {.ok = false, .killed = true, .code = kKilled};
   child.ends_us = world_.now_us() + world_.between(0, kLongestChildUs);
   return last_child_;
 }

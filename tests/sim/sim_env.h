@@ -27,10 +27,16 @@ class SimEnv final : public Env {
         run_on_loop_(std::move(run_on_loop)) {}
   ~SimEnv() override;
 
-  // The process dies at the `operations`-th change of the disk from now, which is done in part.
+  // The process dies at the `operations`-th change of the disk from now, which is done in part;
+  // changes at paths without `only_in` do not count.
   // From then on nothing that it does reaches the disk; whoever runs it sees dead() and must let
   // nothing else out either.
-  void die_after(int64_t operations) { operations_left_ = operations; }
+  void die_after(int64_t operations, std::string only_in = "") {
+    operations_left_ = operations;
+    dies_only_in_ = std::move(only_in);
+  }
+  // The same for the next child: it is killed there, or as it ends.
+  void kill_child_after(int64_t operations) { child_operations_left_ = operations; }
   bool dead() const { return dead_; }
   // The process is gone, at whatever it did.
   void die() { dead_ = true; }
@@ -67,7 +73,9 @@ class SimEnv final : public Env {
 
   // Whether the operation that begins now is done; when not, *status is what it answers.
   bool proceeds(const std::string& path, const char* action, bool fails, Status* status);
-  bool dies_now();
+  bool dies_now(const std::string& path);
+  // Whether what the process, or its child that runs now, does is lost.
+  bool gone() const { return dead_ || child_gone_; }
   Status can_link(const std::string& path, const char* action, bool* proceed);
   Result<std::unique_ptr<WritableFile>> open_writable(const std::string& path, bool truncate);
   void start_job();
@@ -78,6 +86,10 @@ class SimEnv final : public Env {
   const std::string host_;
   std::function<void(std::function<void()>)> run_on_loop_;
   int64_t operations_left_ = -1;
+  std::string dies_only_in_;
+  int64_t child_operations_left_ = -1;
+  bool in_child_ = false;
+  bool child_gone_ = false;
   bool dead_ = false;
   std::shared_ptr<std::map<std::string, bool>> locks_ =
       std::make_shared<std::map<std::string, bool>>();

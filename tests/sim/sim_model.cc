@@ -273,12 +273,14 @@ Inspection inspect(Server& server, int64_t latest_ms) {
 
 // --- One client.
 
-// ":1" of WAIT, "[:1 :0 ]" of WAITAOF.
+// ":1" of WAIT, "[:1 :0 ]" of WAITAOF. What is on the disk of a replica is also there.
 void ClientModel::read_reach(const std::string& reply, Operation* operation) {
   if (reply.starts_with(":")) {
     operation->on_replicas = std::strtoll(reply.c_str() + 1, nullptr, 10);
-  } else if (reply.starts_with("[:1")) {
-    operation->on_disk = true;
+  } else if (reply.starts_with("[:")) {
+    operation->on_disk = reply.starts_with("[:1");
+    operation->on_replica_disks = std::strtoll(reply.c_str() + reply.rfind(':') + 1, nullptr, 10);
+    operation->on_replicas = operation->on_replica_disks;
   }
 }
 
@@ -341,10 +343,10 @@ void ClientModel::answered(const std::string& reply, int64_t now_us) {
     ledger_.take(operation.position, operation.position_above);
   }
   operation.known_us = now_us;
-  // While it refuses writes a server tells what it has, be it durable or not.
+  // While it refuses writes a server tells, and saves, what it has, be it in the AOF or not.
   using Kind = Operation::Kind;
   operation.acknowledged = operation.kind != Kind::kRead && operation.kind != Kind::kWait &&
-                           operation.kind != Kind::kOther &&
+                           operation.kind != Kind::kSave && operation.kind != Kind::kOther &&
                            operation.requests.back()[0] != "GET" && !reply.starts_with("-");
   if (operation.kind == Kind::kWait && wrote_since_connected_) read_reach(reply, &operation);
   if (operation.acknowledged && (operation.takes_position || operation.kind == Kind::kLoad)) {
@@ -398,6 +400,10 @@ size_t ClientModel::count_promised(const Promise& promise) const {
     if (operation.known_us <= promise.known_until_us) return true;
     if (operation.acknowledged && operation.known_us <= promise.acknowledged_until_us) return true;
     if (operation.on_disk && promise.what_is_on_disk) return true;
+    if (operation.on_replica_disks >= promise.replicas &&
+        operation.sent_us > promise.on_replica_disks_since_us) {
+      return true;
+    }
     return operation.on_replicas >= promise.replicas &&
            operation.sent_us > promise.replicated_since_us;
   };
@@ -441,7 +447,7 @@ void ClientModel::moved(int64_t now_us) {
   for (Operation& operation : run_) {
     operation.known_us = now_us;
     operation.acknowledged = operation.on_disk = false;
-    operation.on_replicas = 0;
+    operation.on_replicas = operation.on_replica_disks = 0;
   }
 }
 

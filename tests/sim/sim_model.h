@@ -79,6 +79,7 @@ struct Operation {
   bool acknowledged = false;  // it writes, and its success was replied
   // Of a kWait: where everything before it has come to.
   int64_t on_replicas = 0;
+  int64_t on_replica_disks = 0;
   bool on_disk = false;
 };
 
@@ -125,6 +126,7 @@ struct Promise {
   bool what_is_on_disk = false;       // what WAITAOF has found there
   // What WAIT has found, asked since then, on that many replicas.
   int64_t replicated_since_us = kNever;
+  int64_t on_replica_disks_since_us = kNever;  // the same of WAITAOF
   int64_t replicas = 1;
 };
 

@@ -82,13 +82,17 @@ void SimNetwork::arrive(uint64_t id, std::string bytes) {
   if (link == nullptr || link->closing_) return;
   world_.trace(link->loop_.host(), "receives from " + link->peer_host_, id, bytes.size());
   link->received_.append(bytes);
-  link->loop_.run([link] { link->read(); });
+  link->loop_.handle([this, id] {
+    if (SimLink* reader = find(id)) reader->read();
+  });
 }
 
 void SimNetwork::end_of_stream(uint64_t id, const char* reason) {
   SimLink* link = find(id);
   if (link == nullptr) return;
-  link->loop_.run([link, reason] { link->begin_close(reason); });
+  link->loop_.handle([this, id, reason] {
+    if (SimLink* ended = find(id)) ended->begin_close(reason);
+  });
 }
 
 // The other end learns of it, behind what is on its way.
@@ -121,7 +125,28 @@ void SimLoop::listen(SimNetwork::Accepted accepted) {
 }
 
 SimWorld::EventId SimLoop::post(int64_t delay_us, std::function<void()> work) {
-  return world_.schedule(this, delay_us, [this, work = std::move(work)] { run(work); });
+  return world_.schedule(this, delay_us,
+                         [this, work = std::move(work)]() mutable { handle(std::move(work)); });
+}
+
+void SimLoop::handle(std::function<void()> work) {
+  if (still_) {
+    waiting_.push_back(std::move(work));
+  } else {
+    run(work);
+  }
+}
+
+void SimLoop::stand_still(int64_t us) {
+  if (still_) return;
+  still_ = true;
+  world_.schedule(this, us, [this] { go_on(); });
+}
+
+void SimLoop::go_on() {
+  still_ = false;
+  const std::vector<std::function<void()>> waiting = std::exchange(waiting_, {});
+  for (const auto& work : waiting) run(work);
 }
 
 bool SimLoop::check_death() {
@@ -136,7 +161,13 @@ void SimLoop::run(const std::function<void()>& work) {
   work();
   if (check_death() || turn_open_) return;
   turn_open_ = true;
-  world_.schedule(this, world_.between(0, kCloselyUs), [this] { finish_turn(); });
+  world_.schedule(this, world_.between(0, kCloselyUs), [this] {
+    if (still_) {
+      waiting_.emplace_back([this] { finish_turn(); });
+    } else {
+      finish_turn();
+    }
+  });
 }
 
 void SimLoop::finish_turn() {
@@ -154,15 +185,24 @@ void SimLoop::connect(const std::string& host, int, Connected connected) {
   constexpr int64_t kSlowestUs = 5'000;
   const int64_t delay_us = world_.between(kFastestUs, kSlowestUs);
   world_.schedule(this, delay_us, [this, host, connected = std::move(connected)]() mutable {
-    const auto listener = network_.listeners_.find(host);
-    if (listener == network_.listeners_.end() || network_.refusing_.contains(host)) {
-      run([&] {
-        connected(make_error(ErrorKind::kIo, "connecting to " + host + ": Connection refused"));
-      });
-      return;
-    }
-    listener->second.first->accept_from(this, listener->second.second, std::move(connected));
+    reach(host, std::move(connected));
   });
+}
+
+void SimLoop::reach(const std::string& host, Connected connected) {
+  constexpr int64_t kTryAgainUs = 5'000;
+  const auto listener = network_.listeners_.find(host);
+  if (listener == network_.listeners_.end() || network_.refusing_.contains(host)) {
+    handle([host, connected = std::move(connected)] {
+      connected(make_error(ErrorKind::kIo, "connecting to " + host + ": Connection refused"));
+    });
+  } else if (listener->second.first->still_) {
+    world_.schedule(this, kTryAgainUs, [this, host, connected = std::move(connected)]() mutable {
+      reach(host, std::move(connected));
+    });
+  } else {
+    listener->second.first->accept_from(this, listener->second.second, std::move(connected));
+  }
 }
 
 void SimLoop::accept_from(SimLoop* other, const SimNetwork::Accepted& accepted,
@@ -192,8 +232,7 @@ TimerId SimLoop::after(uint64_t delay_ms, std::function<void()> tick) {
   const int64_t late_us = world_.between(0, kLateTimerUs);
   timers_[id] =
       post(static_cast<int64_t>(delay_ms) * 1000 + late_us, [this, id, tick = std::move(tick)] {
-        timers_.erase(id);
-        tick();
+        if (timers_.erase(id) > 0) tick();
       });
   return id;
 }

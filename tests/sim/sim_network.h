@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "server/base/link.h"
 #include "server/base/output_buffer.h"
@@ -86,8 +87,13 @@ class SimLoop final : public Loop {
 
   // Runs `work` as part of a turn, after a time.
   SimWorld::EventId post(int64_t delay_us, std::function<void()> work);
-  // Runs it now.
+  // Runs it as part of a turn: now, or when the loop goes on.
+  void handle(std::function<void()> work);
+  // Runs it now, whatever the loop does.
   void run(const std::function<void()>& work);
+  // The process stands still, as in a long command or stopped by a signal. What comes meanwhile
+  // waits; its background thread and its children go on.
+  void stand_still(int64_t us);
 
   void connect(const std::string& host, int port, Connected connected) override;
   void attach(std::unique_ptr<Link> link, LinkHandler* handler) override;
@@ -110,7 +116,9 @@ class SimLoop final : public Loop {
   };
 
   bool check_death();
+  void go_on();
   void finish_turn();
+  void reach(const std::string& host, Connected connected);
   void accept_from(SimLoop* other, const SimNetwork::Accepted& accepted, Connected connected);
   void schedule_pipe(PipeId id);
   void read_some(PipeId id);
@@ -120,6 +128,8 @@ class SimLoop final : public Loop {
   const std::string host_;
   bool turn_open_ = false;
   bool halted_ = false;
+  bool still_ = false;
+  std::vector<std::function<void()>> waiting_;  // for the loop to go on
   int64_t silence_us_ = 0;
   std::map<uint64_t, std::unique_ptr<SimLink>> links_;
   std::map<TimerId, SimWorld::EventId> timers_;

@@ -16,6 +16,8 @@ namespace tandem {
 enum class Crash : uint8_t {
   kProcess,  // killed: the system keeps what was written, and ends the connections
   kMachine,  // power loss: what was not synced may be lost, and nobody says goodbye
+  // No crash at all: SHUTDOWN has saved everything. Then the machine is switched off.
+  kShutdown,
 };
 
 // A machine with a disk, and the server on it, which starts, crashes and starts again.
@@ -35,20 +37,28 @@ class SimNode {
   const Settings& settings() const;
   SimDisk& disk() { return disk_; }
   SimClock& clock() { return clock_; }
-  // While up: as part of a turn of the server's loop.
+  // While up: as part of a turn of the server's loop, even of one that stands still.
   void run(const std::function<void()>& work);
+  // CONFIG SET appendonly, while up.
+  void switch_aof(bool on);
+  // While up.
+  void stand_still(int64_t us);
+  // While up: the next child dies at the `operations`-th change of the disk that it makes.
+  void kill_child_after(int64_t operations);
 
   // Throws SimViolation when the server refuses to start with what is on its disk, unless the disk
   // fails. May die while it starts: then up() is false.
   void start();
   void crash(Crash how);
   // Dies in the middle of a change of its disk, the `operations`-th from now, here or after the
-  // next start.
-  void crash_at_disk(int64_t operations, Crash how);
+  // next start; of those that have `only_in` in their paths.
+  void crash_at_disk(int64_t operations, Crash how, const std::string& only_in = "");
   void cancel_crash();
   // Told after every crash, and after a start before any connection comes.
   std::function<void(Crash how)> on_crash = [](Crash) {};
   std::function<void()> on_start = [] {};
+  // A shutdown has saved what it had to; on_crash follows.
+  std::function<void()> on_shutdown = [] {};
 
  private:
   struct Process;
@@ -63,6 +73,7 @@ class SimNode {
   SimClock clock_;
   std::unique_ptr<Process> process_;
   Crash crash_at_disk_ = Crash::kProcess;
+  bool shut_down_ = false;
   int64_t die_after_ = -1;
   uint64_t starts_ = 0;
 };

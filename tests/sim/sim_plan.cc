@@ -7,6 +7,7 @@ namespace {
 using Texts = std::vector<std::string>;
 
 constexpr uint64_t kLongRunIn = 100;
+constexpr auto kIntermissions = static_cast<int64_t>(Intermission::kCount);
 
 std::string durability_text(Durability durability) {
   switch (durability) {
@@ -37,7 +38,7 @@ void set_times(SimWorld& world, bool long_run, SimPlan* plan) {
   plan->longest_down_us = 300'000;
   plan->slowest_pace_ms = 40;
   // What may be lost is counted in seconds, and so is what a slow disk costs.
-  if (plan->durability == Durability::kEverySecond && world.one_in(2)) {
+  if (plan->durability == Durability::kEverySecond && !world.one_in(4)) {
     plan->shortest_round_ms = 3'000;
     plan->longest_round_ms = 6'000;
     plan->longest_peace_us = 6'000'000;
@@ -47,7 +48,7 @@ void set_times(SimWorld& world, bool long_run, SimPlan* plan) {
 
 }  // namespace
 
-SimPlan SimPlan::make(SimWorld& world, uint64_t seed, bool forgetful_disks) {
+SimPlan SimPlan::make(SimWorld& world, uint64_t seed) {
   SimPlan plan;
   plan.durability = static_cast<Durability>(seed % 4);
   const bool long_run = seed % kLongRunIn == 0;
@@ -55,7 +56,8 @@ SimPlan SimPlan::make(SimWorld& world, uint64_t seed, bool forgetful_disks) {
   plan.nodes = world.one_in(4) ? 3 : 2;
   plan.chained = world.one_in(2);
   plan.refuse_empty_primary = world.one_in(2);
-  plan.forgetful_disks = forgetful_disks;
+  plan.forgetful_disks = world.one_in(2);
+  plan.digests = world.one_in(2);
   const uint64_t spared_in = long_run ? 1'000'000 : 2;
   for (int i = 0; i < static_cast<int>(Trouble::kCount); ++i) {
     if (!world.one_in(spared_in)) plan.troubles.push_back(static_cast<Trouble>(i));
@@ -63,8 +65,9 @@ SimPlan SimPlan::make(SimWorld& world, uint64_t seed, bool forgetful_disks) {
   if (plan.troubles.empty()) plan.troubles = {Trouble::kCrash};
   const int64_t rounds = long_run ? 3 : 1;
   for (int64_t i = 0; i < rounds; ++i) {
-    auto kind = static_cast<Intermission>(world.between(0, 2));
-    if (kind == Intermission::kEmptyPrimary && !plan.refuse_empty_primary) {
+    auto kind = static_cast<Intermission>(world.between(0, kIntermissions - 1));
+    if ((kind == Intermission::kEmptyPrimary && !plan.refuse_empty_primary) ||
+        (kind == Intermission::kStray && !plan.digests)) {
       kind = Intermission::kRestart;
     }
     plan.rounds.push_back(kind);
@@ -83,6 +86,7 @@ std::string SimPlan::config(SimWorld& world, const std::string& host, int port) 
   line("port", std::to_string(port));
   line("replica-announce-ip", host);
   line("replica-refuse-empty-primary", refuse_empty_primary ? "yes" : "no");
+  line("repl-digest-period", digests ? "1" : "0");
   choose("repl-diskless-sync", {"yes", "no"});
   choose("repl-diskless-sync-delay", {"0", "0", "1"});
   choose("repl-diskless-load", {"disabled", "swapdb", "on-empty-db"});

@@ -1,7 +1,6 @@
 #include "tests/sim/sim_scenario.h"
 
 #include <algorithm>
-#include <limits>
 #include <utility>
 
 #include "server/commands/dataset_digest.h"
@@ -10,39 +9,39 @@ namespace tandem {
 
 namespace {
 
-constexpr int64_t kMaxTime = std::numeric_limits<int64_t>::max();
-// What `appendfsync everysec` may lose, and how long after a fault the disk holds everything again.
-constexpr int64_t kEverySecondUs = 2'000'000;
-constexpr int64_t kRecoveryUs = 4'000'000;
-constexpr int64_t kQuietWithinMs = 120'000;
 constexpr int64_t kPatienceUs = 5'000'000;
-constexpr int64_t kLookEveryMs = 50;
 constexpr int64_t kLookAroundUs = 20'000;
 constexpr size_t kDigestDigits = 40;
 
 }  // namespace
 
-SimScenario::SimScenario(uint64_t seed, bool verbose, bool forgetful_disks)
+SimScenario::SimScenario(uint64_t seed, bool verbose)
     : world_(seed, verbose),
       network_(&world_),
-      plan_(SimPlan::make(world_, seed, forgetful_disks)),
+      plan_(SimPlan::make(world_, seed)),
       cluster_(&world_, &network_, plan_),
-      reader_(&world_, &network_, kClients) {
+      reader_(&world_, &network_, kClients),
+      jobs_(&world_, &network_, cluster_.primary().host()) {
   lay_network();
   for (const auto& node : cluster_.nodes()) {
     node->on_crash = [this, node = node.get()](Crash how) { crashed(*node, how); };
+    node->on_shutdown = [this, node = node.get()] {
+      if (node != &cluster_.primary()) return;
+      all_saved_ = plan_.durability == Durability::kSnapshots || node->settings().appendonly;
+    };
     node->on_start = [this, node = node.get()] {
       cluster_.node_restarted(*node);
       if (node == &cluster_.primary()) primary_started();
     };
   }
+  jobs_.inspect_primary = [this]() -> std::optional<Inspection> {
+    if (!cluster_.primary().up()) return std::nullopt;
+    return inspect(cluster_.primary().server(), latest_wall_ms());
+  };
   for (int i = 0; i < kClients; ++i) {
     SimClient& client = *clients_.emplace_back(
         std::make_unique<SimClient>(&world_, &network_, i, cluster_.primary().host(), &ledger_));
-    client.inspect_primary = [this]() -> std::optional<Inspection> {
-      if (!cluster_.primary().up()) return std::nullopt;
-      return inspect(cluster_.primary().server(), latest_wall_ms());
-    };
+    client.inspect_primary = jobs_.inspect_primary;
     client.on_saved = [this](int64_t sent_us) { saved_us_ = std::max(saved_us_, sent_us); };
   }
   reader_.choose_server = [this] { return cluster_.some_replica().host(); };
@@ -81,6 +80,7 @@ SimOutcome SimScenario::run() {
   outcome.crashes = crashes_;
   outcome.switches = switches_;
   outcome.values_seen = reader_.values_seen();
+  outcome.handed_over = jobs_.handed_over();
   outcome.simulated_ms = world_.now_ms() - SimWorld::kBeginUs / 1000;
   for (const auto& client : clients_) outcome.operations += client->operations_sent();
   return outcome;
@@ -93,6 +93,7 @@ void SimScenario::play() {
     client->start(world_.between(kFastestPaceMs, plan_.slowest_pace_ms));
   }
   reader_.start(world_.between(kFastestPaceMs, plan_.slowest_pace_ms));
+  jobs_.start(world_.between(kFastestPaceMs, plan_.slowest_pace_ms));
   look_around();
   for (const Intermission next : plan_.rounds) {
     chaos(world_.between(plan_.shortest_round_ms, plan_.longest_round_ms));
@@ -100,17 +101,40 @@ void SimScenario::play() {
     intermission(next);
     for (const auto& client : clients_) client->resume();
     reader_.resume();
+    jobs_.resume();
   }
 }
 
 void SimScenario::look_around() {
   world_.schedule(this, kLookAroundUs, [this] {
     if (failover_) look_at_failover();
-    SimNode& primary = cluster_.primary();
-    if (primary.up() && !primary.server().persistence().info().aof_starting) aof_begun_ = true;
+    look_at_aof();
+    look_at_digests();
     cluster_.look(failover_.has_value());
     look_around();
   });
+}
+
+void SimScenario::look_at_aof() {
+  SimNode& primary = cluster_.primary();
+  if (!primary.up()) return;
+  const PersistenceInfo info = primary.server().persistence().info();
+  const bool wanted = plan_.durability != Durability::kSnapshots;
+  if (info.aof_enabled == wanted && !info.aof_starting) aof_begun_ = true;
+  // As long as it refuses writes, the server itself says that its AOF cannot be relied on.
+  if (!info.aof_last_write_ok && disk_recovered_us_ != kMaxTime) {
+    disk_recovered_us_ = world_.now_us();
+  }
+}
+
+void SimScenario::look_at_digests() {
+  for (const auto& node : cluster_.nodes()) {
+    if (!node->up() || node.get() == astray_) continue;
+    const DigestInfo digests = node->server().replication().info().digests;
+    if (digests.slices_mismatched == 0) continue;
+    throw SimViolation{node->host() +
+                       " reports other data than its primary's: " + info_text(digests)};
+  }
 }
 
 void SimScenario::chaos(int64_t ms) {
@@ -130,20 +154,33 @@ void SimScenario::quiet() {
     node->clock().set_wrong_by_us(0);
   }
   for (const auto& client : clients_) client->stop();
+  jobs_.stop();
   const int64_t patient_until_us = world_.now_us() + kPatienceUs;
   const int64_t until_us = world_.now_us() + kQuietWithinMs * 1000;
   while (!is_quiet()) {
     if (world_.now_us() > until_us) throw SimViolation{why_not_quiet()};
     world_.run_for_ms(kLookEveryMs);
+    switch_aofs_on();
     // Without a timeout it waits forever for a replica that has lost its data meanwhile.
     if (world_.now_us() > patient_until_us) stop_failovers();
-    // After a failed save point it refuses writes, and replicas, until somebody saves.
-    for (const auto& node : cluster_.nodes()) {
-      if (node->up() && !node->server().executor().state().misconf.empty()) ask(*node, {"SAVE"});
-    }
+    end_refusals();
   }
   reader_.stop();
   check_same();
+}
+
+void SimScenario::switch_aofs_on() {
+  if (plan_.durability == Durability::kSnapshots) return;
+  for (const auto& node : cluster_.nodes()) {
+    if (node->up() && !node->settings().appendonly) node->switch_aof(true);
+  }
+}
+
+// After a failed save point a server refuses writes, and replicas, until somebody saves.
+void SimScenario::end_refusals() {
+  for (const auto& node : cluster_.nodes()) {
+    if (node->up() && !node->server().executor().state().misconf.empty()) ask(*node, {"SAVE"});
+  }
 }
 
 // Keys that expire are gone, on all sides.
@@ -170,101 +207,6 @@ void SimScenario::settle() {
   }
 }
 
-// --- Between two rounds.
-
-void SimScenario::intermission(Intermission kind) {
-  switch (kind) {
-    case Intermission::kFlush:
-      flush();
-      [[fallthrough]];
-    case Intermission::kRestart:
-    case Intermission::kCount:
-      return restart_everything();
-    case Intermission::kEmptyPrimary:
-      return lose_everything();
-  }
-}
-
-void SimScenario::make_durable() {
-  if (plan_.durability == Durability::kSnapshots) {
-    ask_until_ok(cluster_.primary(), {"SAVE"});
-  } else {
-    begin_aof();
-    world_.run_for_ms(kRecoveryUs / 1000);
-  }
-}
-
-// After a full sync an AOF is begun with a rewrite. One that has failed some times is tried again
-// late, or when somebody asks for it.
-void SimScenario::begin_aof() {
-  constexpr int64_t kAskEveryMs = 2'000;
-  SimNode& primary = cluster_.primary();
-  const auto begun = [&primary] { return !primary.server().persistence().info().aof_starting; };
-  const int64_t until_us = world_.now_us() + kQuietWithinMs * 1000;
-  while (!world_.run_until(begun, kAskEveryMs)) {
-    if (world_.now_us() > until_us) {
-      throw SimViolation{"the AOF of the primary is not begun in a quiet world"};
-    }
-    ask(primary, {"BGREWRITEAOF"});
-  }
-}
-
-// Nothing that was acknowledged long ago is lost by any restart.
-void SimScenario::restart_everything() {
-  const bool power_loss = plan_.durability != Durability::kSystem && world_.one_in(2);
-  const Crash how = power_loss ? Crash::kMachine : Crash::kProcess;
-  make_durable();
-  nothing_may_be_lost_ = true;
-  cluster_.primary().crash(how);
-  for (const auto& node : cluster_.nodes()) {
-    if (node.get() != &cluster_.primary() && world_.one_in(2)) node->crash(how);
-  }
-  quiet();
-  nothing_may_be_lost_ = false;
-  settle();
-  if (plan_.durability == Durability::kSystem) return;
-  for (const auto& client : clients_) client->model().settled();
-}
-
-void SimScenario::flush() {
-  const bool keys = world_.one_in(2);
-  const bool libraries = !keys || world_.one_in(2);
-  const char* how = world_.one_in(2) ? "ASYNC" : "SYNC";
-  if (keys) ask_until_ok(cluster_.primary(), {"FLUSHALL", how});
-  if (libraries) ask_until_ok(cluster_.primary(), {"FUNCTION", "FLUSH", how});
-  if (keys) ledger_.cut(0);
-  for (const auto& client : clients_) client->model().flushed(keys, libraries);
-}
-
-// The primary comes back with an empty disk. Its replicas keep what they have, and one of them
-// becomes the primary.
-void SimScenario::lose_everything() {
-  SimNode& lost = cluster_.primary();
-  world_.trace(lost.host(), "loses its disk");
-  cluster_.force_empty(false);
-  outcome_unknown_ = false;
-  lost.crash(Crash::kProcess);
-  outcome_unknown_ = false;
-  lost.disk().wipe();
-  lost.start();
-  SimNode* direct = nullptr;
-  for (const auto& node : cluster_.nodes()) {
-    if (cluster_.upstream(*node) == &lost) direct = node.get();
-  }
-  const auto refused = [direct] {
-    return direct->server().replication().info().link_state ==
-           ReplicationInfo::kRefusedEmptyPrimary;
-  };
-  const bool nothing_to_keep = inspect(direct->server(), 0).keys.empty();
-  if (!nothing_to_keep && !world_.run_until(refused, kQuietWithinMs)) {
-    throw SimViolation{"a replica with data does not refuse an empty primary"};
-  }
-  cluster_.force_empty(true);
-  promote(*direct, true);
-  quiet();
-  settle();
-}
-
 // --- What has to hold.
 
 void SimScenario::crashed(SimNode& node, Crash how) {
@@ -284,12 +226,10 @@ void SimScenario::crashed(SimNode& node, Crash how) {
 }
 
 Promise SimScenario::promise_after_crash() const {
-  if (nothing_may_be_lost_) return {.nothing_lost = true};
+  if (nothing_may_be_lost_ || all_saved_) return {.nothing_lost = true};
   int64_t written_us = crashed_us_;
-  if (disk_recovered_us_ > crashed_us_ - kRecoveryUs) {
-    written_us = std::min(written_us, disk_failing_since_us_);
-  }
-  const bool disk_failed = written_us < crashed_us_;
+  const bool disk_failed = disk_recovered_us_ > crashed_us_ - kRecoveryUs;
+  if (disk_failed) written_us = std::min(written_us, disk_failing_since_us_);
   Promise promise = {.what_is_on_disk = true};
   if (!aof_begun_) return promise;
   switch (plan_.durability) {
@@ -301,7 +241,7 @@ Promise SimScenario::promise_after_crash() const {
       promise.known_until_us = written_us - kEverySecondUs;
       break;
     case Durability::kSystem:
-      // Nothing is promised about the machine.
+      // Nothing is promised about the machine, and a start syncs what the last process has left.
       if (crashed_how_ == Crash::kProcess && !(plan_.forgetful_disks && disk_failed)) {
         promise.acknowledged_until_us = written_us;
       }
@@ -317,10 +257,12 @@ void SimScenario::primary_started() {
   if (!outcome_unknown_) return;
   outcome_unknown_ = false;
   adopt_dataset(promise_after_crash());
+  all_saved_ = false;
 }
 
-void SimScenario::promote(SimNode& node, bool nothing_lost) {
+void SimScenario::promote(SimNode& node, bool nothing_lost, int64_t on_disk_since_us) {
   Promise promise = {.nothing_lost = nothing_lost};
+  promise.on_replica_disks_since_us = on_disk_since_us;
   promise.replicated_since_us = cluster_.in_line_since_us(node);
   promise.replicas = cluster_.direct_replicas();
   if (cluster_.upstream(node) != &cluster_.primary()) promise.replicated_since_us = kMaxTime;
@@ -328,7 +270,7 @@ void SimScenario::promote(SimNode& node, bool nothing_lost) {
   ++switches_;
   failover_.reset();
   cluster_.make_primary(node);
-  outcome_unknown_ = false;
+  outcome_unknown_ = all_saved_ = false;
   // Its disk has not been watched until now.
   disk_failing_since_us_ = world_.now_us();
   disk_recovered_us_ = node.disk().faults().failing() ? kMaxTime : world_.now_us();
@@ -336,6 +278,7 @@ void SimScenario::promote(SimNode& node, bool nothing_lost) {
   aof_begun_ = false;
   adopt_dataset(promise);
   for (const auto& client : clients_) client->model().moved(world_.now_us());
+  jobs_.moved(world_.now_us());
 }
 
 // The primary's dataset is the outcome of what it was sent, as far as it was not lost.
@@ -348,6 +291,8 @@ void SimScenario::adopt_dataset(const Promise& promise) {
     client->model().resolve(dataset, promise, world_.now_us());
     client->connect_anew(primary.host());
   }
+  jobs_.resolve(dataset, promise, world_.now_us());
+  jobs_.connect_anew(primary.host());
   check_whole(dataset);
 }
 
@@ -368,7 +313,7 @@ void SimScenario::check_whole(const Inspection& dataset) const {
   }
   for (const auto& [key, value] : dataset.keys) {
     const bool own = key.second.starts_with('c') && key.second.find(':') == 2;
-    if (!own && key.second != "g" && key.second != "shared") {
+    if (!own && key.second != "g" && key.second != "shared" && !SimJobs::owns(key.second)) {
       throw SimViolation{"there is a key that nobody has written: " + key.second};
     }
   }
@@ -377,7 +322,7 @@ void SimScenario::check_whole(const Inspection& dataset) const {
 bool SimScenario::is_quiet() {
   const bool idle = std::all_of(clients_.begin(), clients_.end(),
                                 [](const auto& client) { return client->idle(); });
-  return idle && !failover_ && cluster_.in_sync();
+  return idle && jobs_.idle() && !failover_ && cluster_.in_sync();
 }
 
 void SimScenario::check_same() {
@@ -385,6 +330,7 @@ void SimScenario::check_same() {
   for (const auto& client : clients_) {
     client->model().resolve(dataset, {.nothing_lost = true}, world_.now_us());
   }
+  jobs_.resolve(dataset, {.nothing_lost = true}, world_.now_us());
   check_whole(dataset);
   const std::string here = ask(cluster_.primary(), {"FUNCTION", "DUMP"});
   for (const auto& node : cluster_.nodes()) {
@@ -400,6 +346,7 @@ std::string SimScenario::why_not_quiet() {
   for (const auto& client : clients_) {
     if (!client->idle()) text += " a client waits for answers;";
   }
+  if (!jobs_.idle()) text += " a queue waits for answers;";
   if (failover_) text += " a failover does not end;";
   SimNode& primary = cluster_.primary();
   if (!primary.up()) return text + " the primary " + primary.host() + " is down";
@@ -444,12 +391,12 @@ void SimScenario::ask_until_ok(SimNode& node, const Words& request) {
   std::string answer;
   do {
     answer = ask(node, request);
+    if (answer == "+OK") return;
     // A child that saves already goes first.
-    if (answer != "+OK") world_.run_for_ms(kLookEveryMs);
-  } while (answer != "+OK" && world_.now_us() < until_us);
-  if (answer != "+OK") {
-    throw SimViolation{request[0] + " in a quiet world answers " + answer};
-  }
+    world_.run_for_ms(kLookEveryMs);
+    end_refusals();
+  } while (world_.now_us() < until_us);
+  throw SimViolation{request[0] + " in a quiet world answers " + answer};
 }
 
 }  // namespace tandem

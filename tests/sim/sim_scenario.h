@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -8,6 +9,7 @@
 
 #include "tests/sim/sim_client.h"
 #include "tests/sim/sim_cluster.h"
+#include "tests/sim/sim_jobs.h"
 #include "tests/sim/sim_model.h"
 #include "tests/sim/sim_network.h"
 #include "tests/sim/sim_node.h"
@@ -26,6 +28,7 @@ struct SimOutcome {
   uint64_t crashes = 0;
   uint64_t switches = 0;     // another server became the primary
   uint64_t values_seen = 0;  // by the reader of the replicas
+  uint64_t handed_over = 0;  // to a client that waited for another one's push
   int64_t simulated_ms = 0;
 };
 
@@ -34,13 +37,20 @@ struct SimOutcome {
 // dataset has to be what the clients know that it must be, on every server.
 class SimScenario {
  public:
-  SimScenario(uint64_t seed, bool verbose, bool forgetful_disks);
+  SimScenario(uint64_t seed, bool verbose);
   ~SimScenario();
 
   SimOutcome run();
 
  private:
   static constexpr int kClients = 3;
+  static constexpr int64_t kMaxTime = std::numeric_limits<int64_t>::max();
+  // What `appendfsync everysec` may lose.
+  static constexpr int64_t kEverySecondUs = 2'000'000;
+  // How long after a fault the disk holds everything again.
+  static constexpr int64_t kRecoveryUs = 4'000'000;
+  static constexpr int64_t kQuietWithinMs = 120'000;
+  static constexpr int64_t kLookEveryMs = 50;
 
   struct FailoverUnderWay {
     SimNode* from;
@@ -53,23 +63,37 @@ class SimScenario {
   void play();
   void chaos(int64_t ms);
   void quiet();
+  void switch_aofs_on();
+  void end_refusals();
   void settle();
   void look_around();
+  void look_at_aof();
+  void look_at_digests();
 
   void intermission(Intermission kind);
   void make_durable();
-  void begin_aof();
+  void begin_aof(SimNode& node);
+  void wait_for_syncs();
   void restart_everything();
   void flush();
   void lose_everything();
+  void lead_astray();
 
   void schedule_trouble();
   void cause_trouble(Trouble kind);
+  Crash some_crash();
   void crash(SimNode& node, bool at_disk);
   void restart_later(SimNode& node);
   void disk_trouble(Trouble kind, SimNode& node);
+  void doubt_disk(const SimNode& node, int64_t until_us);
   void end_disk_trouble(SimNode& node);
+  void stand_still(SimNode& node);
+  void kill_child(SimNode& node);
+  void crash_while_saving(SimNode& node);
+  void shut_down(SimNode& node);
+  void switch_aof(SimNode& node);
   void jump_clock(SimNode& node);
+  void lose_both(SimNode& replica);
   void break_full_sync(SimNode& replica);
   void wait_for_snapshot(SimNode& replica, int64_t until_us);
   void fail_over(SimNode& target);
@@ -78,7 +102,8 @@ class SimScenario {
   // Of the primary or the target of a failover.
   void failover_interrupted(SimNode& crashed);
   // The node is the primary from now on; the clients find out what it has and go there.
-  void promote(SimNode& node, bool nothing_lost);
+  // `on_disk_since_us`: since when what WAITAOF has counted is on its disk.
+  void promote(SimNode& node, bool nothing_lost, int64_t on_disk_since_us = Promise::kNever);
 
   void crashed(SimNode& node, Crash how);
   void primary_started();
@@ -92,6 +117,8 @@ class SimScenario {
   // What a server answers to a client that comes for this request only.
   std::string ask(SimNode& node, const Words& request);
   void ask_until_ok(SimNode& node, const Words& request);
+  // Does not wait for the answer.
+  void order(const SimNode& node, const Words& request);
 
   SimWorld world_;
   SimNetwork network_;
@@ -100,6 +127,8 @@ class SimScenario {
   SimCluster cluster_;
   std::vector<std::unique_ptr<SimClient>> clients_;
   SimReader reader_;
+  SimJobs jobs_;
+  std::vector<std::unique_ptr<SimConnection>> orders_;
 
   bool troubled_ = false;
   bool may_switch_ = false;  // during a round
@@ -113,9 +142,12 @@ class SimScenario {
   int64_t disk_failing_since_us_ = 0;
   int64_t disk_recovered_us_ = 0;  // INT64_MAX: it fails
   int64_t saved_us_ = 0;
-  bool aof_begun_ = true;  // after a full sync it is begun anew, and until then holds nothing
+  // After a full sync the AOF is begun anew, and until then, or when it is off, holds nothing.
+  bool aof_begun_ = true;
+  bool all_saved_ = false;        // by the SHUTDOWN that was not a crash
   int64_t fastest_clock_us_ = 0;  // how far ahead of the truth any clock has ever been
   bool nothing_may_be_lost_ = false;
+  const SimNode* astray_ = nullptr;  // its data have been changed
 };
 
 }  // namespace tandem

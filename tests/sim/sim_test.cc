@@ -1,8 +1,8 @@
 // The simulated servers. Environment:
 //   TANDEM_SIM_SEED=n     runs this seed alone (the test Simulation.Replay)
 //   TANDEM_SIM_TRACE=1    shows everything that happens, and the servers' logs
-//   TANDEM_SIM_SEEDS=n    how many seeds Simulation.Long runs, from TANDEM_SIM_FIRST on
-//   TANDEM_SIM_FORGET=1   with disks that forget what a failed sync was to write
+//   TANDEM_SIM_SEEDS=n    how many seeds Simulation.Long runs, from TANDEM_SIM_FIRST on, each
+//                         TANDEM_SIM_STEP-th
 
 #include <gtest/gtest.h>
 
@@ -29,23 +29,23 @@ SimOutcome simulate(uint64_t seed) {
   const bool verbose = number_from("TANDEM_SIM_TRACE", 0) != 0;
   set_hash_seed(1);
   set_log_level(verbose ? LogLevel::kVerbose : LogLevel::kNothing);
-  const bool forgetful_disks = number_from("TANDEM_SIM_FORGET", 0) != 0;
-  return SimScenario(seed, verbose, forgetful_disks).run();
+  return SimScenario(seed, verbose).run();
 }
 
 struct Totals {
-  uint64_t operations = 0, crashes = 0, switches = 0, values_seen = 0, events = 0;
+  uint64_t operations = 0, crashes = 0, switches = 0, values_seen = 0, handed_over = 0, events = 0;
   int64_t simulated_ms = 0;
 };
 
 Totals run_seeds(uint64_t first, uint64_t count) {
   Totals totals;
-  for (uint64_t seed = first; seed < first + count; ++seed) {
+  for (uint64_t seed = first; seed < first + count; seed += number_from("TANDEM_SIM_STEP", 1)) {
     const SimOutcome outcome = simulate(seed);
     totals.operations += outcome.operations;
     totals.crashes += outcome.crashes;
     totals.switches += outcome.switches;
     totals.values_seen += outcome.values_seen;
+    totals.handed_over += outcome.handed_over;
     totals.events += outcome.events;
     totals.simulated_ms += outcome.simulated_ms;
     EXPECT_FALSE(outcome.violation.has_value())
@@ -56,7 +56,8 @@ Totals run_seeds(uint64_t first, uint64_t count) {
   std::cout << count << " seeds: " << totals.simulated_ms / 1000 << " simulated seconds, "
             << totals.events << " events, " << totals.operations << " operations, "
             << totals.crashes << " crashes, " << totals.switches << " switches, "
-            << totals.values_seen << " reads of the replica\n";
+            << totals.values_seen << " reads of the replica, " << totals.handed_over
+            << " pops that have waited\n";
   return totals;
 }
 
@@ -69,6 +70,7 @@ TEST_P(Seeds, NothingPromisedIsLost) {
   EXPECT_GT(totals.operations, 100 * kSeeds / kShards);
   EXPECT_GT(totals.switches, kSeeds / kShards / 20);
   EXPECT_GT(totals.values_seen, 10 * kSeeds / kShards);
+  EXPECT_GT(totals.handed_over, 2 * kSeeds / kShards);
 }
 
 INSTANTIATE_TEST_SUITE_P(Shard, Seeds, ::testing::Range(uint64_t{0}, kShards));

@@ -1,7 +1,6 @@
 // What goes wrong in a scenario.
 
 #include <algorithm>
-#include <limits>
 #include <utility>
 
 #include "tests/sim/sim_scenario.h"
@@ -10,8 +9,6 @@ namespace tandem {
 
 namespace {
 
-constexpr int64_t kMaxTime = std::numeric_limits<int64_t>::max();
-constexpr int64_t kRecoveryUs = 4'000'000;
 constexpr int64_t kLongestStallMs = 2'500;
 
 }  // namespace
@@ -41,6 +38,8 @@ void SimScenario::cause_trouble(Trouble kind) {
     case Trouble::kStall:
       network_.stall(upstream->host(), replica.host(), world_.between(1, kLongestStallMs));
       return network_.stall(cluster_.primary().host(), client, world_.between(1, kLongestStallMs));
+    case Trouble::kStandStill:
+      return stand_still(node);
     case Trouble::kRefuse:
       network_.refuse(node.host(), true);
       world_.schedule(this, world_.between(0, kLongestStallMs * 1000),
@@ -48,6 +47,7 @@ void SimScenario::cause_trouble(Trouble kind) {
       return;
     case Trouble::kFullDisk:
     case Trouble::kWriteError:
+    case Trouble::kNameError:
     case Trouble::kSyncError:
     case Trouble::kOneSyncError:
     case Trouble::kSlowDisk:
@@ -63,6 +63,16 @@ void SimScenario::cause_trouble(Trouble kind) {
       return;
     case Trouble::kFailover:
       return fail_over(replica);
+    case Trouble::kLostPrimary:
+      return lose_both(replica);
+    case Trouble::kKilledChild:
+      return kill_child(node);
+    case Trouble::kCrashWhileSaving:
+      return crash_while_saving(node);
+    case Trouble::kShutdown:
+      return shut_down(node);
+    case Trouble::kSwitchAof:
+      return switch_aof(node);
     case Trouble::kCount:
       return;
   }
@@ -70,9 +80,11 @@ void SimScenario::cause_trouble(Trouble kind) {
 
 // --- Crashes.
 
+Crash SimScenario::some_crash() { return world_.one_in(2) ? Crash::kMachine : Crash::kProcess; }
+
 void SimScenario::crash(SimNode& node, bool at_disk) {
   constexpr int64_t kMostOperations = 60;
-  const Crash how = world_.one_in(2) ? Crash::kMachine : Crash::kProcess;
+  const Crash how = some_crash();
   if (at_disk) {
     node.crash_at_disk(world_.between(1, kMostOperations), how);
   } else {
@@ -83,11 +95,26 @@ void SimScenario::crash(SimNode& node, bool at_disk) {
 void SimScenario::restart_later(SimNode& node) {
   ++crashes_;
   if (troubled_ && world_.one_in(4)) {
-    node.crash_at_disk(world_.between(1, 15), world_.one_in(2) ? Crash::kMachine : Crash::kProcess);
+    node.crash_at_disk(world_.between(1, 15), some_crash());
   }
   world_.schedule(this, world_.between(0, plan_.longest_down_us), [&node] {
     if (!node.up()) node.start();
   });
+}
+
+// The machines of both are switched off, and only the replica comes back soon.
+void SimScenario::lose_both(SimNode& replica) {
+  SimNode& primary = cluster_.primary();
+  const int64_t in_line_since_us = cluster_.in_line_since_us(replica);
+  const bool follows = cluster_.upstream(replica) == &primary && replica.up() && primary.up();
+  if (failover_ || !follows || in_line_since_us == SimCluster::kNever) return;
+  // Only an AOF that is synced holds a beginning of what the primary has had since it was begun.
+  const PersistenceInfo info = replica.server().persistence().info();
+  if (!info.aof_enabled || info.aof_starting || plan_.durability == Durability::kSystem) return;
+  primary.crash(Crash::kMachine);
+  replica.crash(Crash::kMachine);
+  replica.start();
+  if (replica.up()) promote(replica, false, in_line_since_us);
 }
 
 // --- Disks and clocks.
@@ -98,19 +125,24 @@ void SimScenario::disk_trouble(Trouble kind, SimNode& node) {
   DiskFaults& faults = node.disk().faults();
   if (kind == Trouble::kFullDisk) faults.no_space = true;
   if (kind == Trouble::kWriteError) faults.write_error = true;
+  if (kind == Trouble::kNameError) faults.name_error = true;
   if (kind == Trouble::kSyncError) faults.sync_error = true;
   if (kind == Trouble::kOneSyncError) faults.one_sync_error = true;
   if (kind == Trouble::kSlowDisk) faults.slowest_sync_us = kSlowUs;
   faults.forgetful = plan_.forgetful_disks;
   world_.trace(node.host(), "has a failing disk", static_cast<uint64_t>(kind));
-  if (&node == &cluster_.primary()) {
-    const int64_t healthy_from_us =
-        disk_recovered_us_ > kMaxTime - kRecoveryUs ? kMaxTime : disk_recovered_us_ + kRecoveryUs;
-    if (world_.now_us() > healthy_from_us) disk_failing_since_us_ = world_.now_us();
-    disk_recovered_us_ = kMaxTime;
-  }
+  doubt_disk(node, kMaxTime);
   world_.schedule(this, world_.between(0, std::min(kLongestUs, 2 * plan_.longest_round_ms * 1000)),
                   [this, &node] { end_disk_trouble(node); });
+}
+
+// What the node writes until then may not be durable in time.
+void SimScenario::doubt_disk(const SimNode& node, int64_t until_us) {
+  if (&node != &cluster_.primary()) return;
+  const bool healthy = disk_recovered_us_ <= kMaxTime - kRecoveryUs &&
+                       world_.now_us() > disk_recovered_us_ + kRecoveryUs;
+  if (healthy) disk_failing_since_us_ = world_.now_us();
+  disk_recovered_us_ = std::max(disk_recovered_us_, until_us);
 }
 
 void SimScenario::end_disk_trouble(SimNode& node) {
@@ -126,6 +158,59 @@ void SimScenario::jump_clock(SimNode& node) {
   world_.trace(node.host(), "has a wrong clock", static_cast<uint64_t>(wrong_by_us + kFarthestUs));
   fastest_clock_us_ = std::max(fastest_clock_us_, wrong_by_us);
   node.clock().set_wrong_by_us(wrong_by_us);
+}
+
+// --- Loops and children.
+
+void SimScenario::stand_still(SimNode& node) {
+  if (!node.up()) return;
+  const int64_t us = world_.between(1'000, kLongestStallMs * 1000);
+  doubt_disk(node, world_.now_us() + us);
+  node.stand_still(us);
+}
+
+void SimScenario::kill_child(SimNode& node) {
+  constexpr int64_t kMostOperations = 6;
+  if (!node.up()) return;
+  node.kill_child_after(world_.between(1, kMostOperations));
+  order(node, {pick<const char*>(world_, {"BGREWRITEAOF", "BGSAVE"})});
+}
+
+// --- What an operator does.
+
+void SimScenario::crash_while_saving(SimNode& node) {
+  constexpr int64_t kMostOperations = 5;
+  if (!node.up()) return;
+  const std::string files =
+      pick<const char*>(world_, {"manifest", "temp-rewrite", "base", "incr", "temp-", "dump"});
+  node.crash_at_disk(world_.between(1, kMostOperations), some_crash(), files);
+  order(node, {pick<const char*>(world_, {"BGREWRITEAOF", "BGREWRITEAOF", "BGSAVE", "SAVE"})});
+}
+
+void SimScenario::shut_down(SimNode& node) {
+  Words request = {"SHUTDOWN"};
+  if (plan_.durability == Durability::kSnapshots) request.emplace_back("SAVE");
+  if (world_.one_in(3)) request.emplace_back("NOW");
+  order(node, request);
+}
+
+void SimScenario::switch_aof(SimNode& node) {
+  constexpr int64_t kLongestOffUs = 500'000;
+  if (!node.up() || plan_.durability == Durability::kSnapshots) return;
+  node.switch_aof(false);
+  if (&node == &cluster_.primary()) aof_begun_ = false;
+  world_.schedule(this, world_.between(0, kLongestOffUs), [&node] {
+    if (node.up()) node.switch_aof(true);
+  });
+}
+
+// The answer does not matter.
+void SimScenario::order(const SimNode& node, const Words& request) {
+  SimConnection* connection =
+      orders_.emplace_back(std::make_unique<SimConnection>(&network_, "operator", node.host()))
+          .get();
+  connection->on_connected = [connection, request] { connection->send({request}); };
+  connection->connect();
 }
 
 // --- Full syncs that do not come to their end.
