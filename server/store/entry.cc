@@ -85,25 +85,31 @@ RawString* RawString::create(std::string_view bytes) {
   void* memory = std::malloc(sizeof(RawString) + bytes.size());
   if (memory == nullptr) throw std::bad_alloc();
   auto* raw = new (memory) RawString;
-  raw->length_ = raw->capacity_ = bytes.size();
+  raw->set_length(bytes.size());
   if (!bytes.empty()) std::memcpy(raw->data(), bytes.data(), bytes.size());
   return raw;
 }
 
 RawString* RawString::resize(RawString* raw, size_t length) {
   constexpr size_t kLargestSlack = size_t{1} << 20;
-  if (length > raw->capacity_) {
+  if (length > raw->capacity()) {
     // What grows from nothing may well stay as it is: SETBIT of a new key, SETRANGE.
-    const size_t slack = raw->length_ == 0 ? 0 : std::min(length, kLargestSlack);
+    const size_t slack = raw->length() == 0 ? 0 : std::min(length, kLargestSlack);
     const size_t capacity = length + slack;
     void* memory = std::realloc(static_cast<void*>(raw), sizeof(RawString) + capacity);
     if (memory == nullptr) throw std::bad_alloc();
     raw = static_cast<RawString*>(memory);
-    raw->capacity_ = capacity;
   }
-  if (length > raw->length_) std::memset(raw->data() + raw->length_, 0, length - raw->length_);
-  raw->length_ = length;
+  const size_t kept = std::min(length, raw->length());
+  std::memset(raw->data() + kept, 0, length - kept);
+  raw->set_length(length);
   return raw;
+}
+
+void RawString::set_length(size_t length) {
+  const auto low = static_cast<uint32_t>(length);
+  std::memcpy(low_, &low, sizeof low);
+  high_ = static_cast<uint16_t>(length >> kLowBits);
 }
 
 void RawString::destroy(RawString* raw) { std::free(raw); }

@@ -66,6 +66,7 @@ class Entry {
  private:
   friend class Database;
   friend class EntryBuilder;
+  friend class RawString;
   friend struct EntryDeleter;
 
   enum class Kind : uint8_t { kEmbedded, kInteger, kRaw, kValue };
@@ -111,15 +112,25 @@ class RawString {
   static RawString* resize(RawString* raw, size_t length);
   static void destroy(RawString* raw);
 
-  std::string_view view() const { return {data(), length_}; }
+  std::string_view view() const { return {data(), length()}; }
   char* data() { return reinterpret_cast<char*>(this + 1); }
   const char* data() const { return reinterpret_cast<const char*>(this + 1); }
   size_t allocated() const;
 
  private:
-  size_t length_ = 0;
-  size_t capacity_ = 0;
+  // How large the block is, the allocator knows. A header no longer than that of Valkey's strings
+  // keeps a value from falling into the allocator's next size class, a fifth more.
+  static constexpr int kLowBits = 32;
+
+  RawString() = default;
+  size_t length() const { return size_t{high_} << kLowBits | Entry::load<uint32_t>(low_); }
+  size_t capacity() const { return allocated() - sizeof(RawString); }
+  void set_length(size_t length);
+
+  char low_[4];
+  uint16_t high_;
 };
+static_assert(sizeof(RawString) == 6);
 
 // Frees a detached entry and its value.
 struct EntryDeleter {

@@ -1,7 +1,9 @@
 #include "server/store/keyspace.h"
 
 #include <gtest/gtest.h>
+#include <malloc.h>
 
+#include <cstdlib>
 #include <map>
 #include <optional>
 #include <set>
@@ -304,6 +306,16 @@ TEST_F(KeyspaceTest, AHundredThousandKeysStayWithinTheMemoryLimit) {
     bytes += db_.set_string(key, value)->memory_usage();
   }
   EXPECT_LE((bytes + db_.table_memory()) / kKeys, 110u);
+}
+
+// A value of its own must not fall into a larger size class than Valkey's would.
+TEST_F(KeyspaceTest, ALargeValueTakesFewBytesMoreThanItsOwn) {
+  for (const size_t size : {200, 1018, 1530, 4090, 100000}) {
+    const Entry* entry = db_.set_string("key", std::string(size, 'v'));
+    void* block = std::malloc(size + 6);
+    EXPECT_LE(entry->memory_usage(), malloc_usable_size(block) + 32) << size;
+    std::free(block);
+  }
 }
 
 // Random operations on a few databases, compared after each step with a map of maps.
