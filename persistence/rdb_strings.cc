@@ -200,13 +200,6 @@ Status RdbDecoder::fill(std::string_view expected) {
   return {};
 }
 
-Result<uint8_t> RdbDecoder::byte(std::string_view expected) {
-  if (position_ == buffer_.size()) {
-    if (Status status = fill(expected); !status.ok()) return status.error();
-  }
-  return static_cast<uint8_t>(buffer_[position_++]);
-}
-
 Status RdbDecoder::raw(char* out, size_t length, std::string_view expected) {
   if (length <= buffer_.size() - position_) {
     std::copy_n(buffer_.data() + position_, length, out);
@@ -265,7 +258,7 @@ Result<uint64_t> RdbDecoder::length_after(uint8_t first, std::string_view expect
   return more == 1 ? (uint64_t{first} & 0x3f) << 8 | value : value;
 }
 
-Result<uint64_t> RdbDecoder::length(std::string_view expected) {
+Result<uint64_t> RdbDecoder::any_length(std::string_view expected) {
   const uint64_t began = offset();
   Result<uint8_t> first = byte(expected);
   if (!first.ok()) return first.error();
@@ -324,12 +317,12 @@ Status RdbDecoder::lzf(std::string_view* out, std::string_view expected, uint64_
                        " bytes of LZF cannot hold " + std::to_string(raw_bytes.value()),
                    began);
   }
-  make_room(&text_, raw_bytes.value());
-  const std::span<char> raw(text_.data(), raw_bytes.value());
-  if (Status unpacked = lzf_decompress(compressed, raw); !unpacked.ok()) {
+  make_room(&text_, raw_bytes.value() + kLzfSlack);
+  Status unpacked = lzf_decompress(compressed, text_, raw_bytes.value());
+  if (!unpacked.ok()) {
     return corrupt("expected " + std::string(expected) + ": " + unpacked.error().message, began);
   }
-  *out = std::string_view(raw.data(), raw.size());
+  *out = std::string_view(text_.data(), raw_bytes.value());
   return {};
 }
 
@@ -341,6 +334,7 @@ Status RdbDecoder::plain(std::string_view* out, uint8_t first, std::string_view 
 }
 
 Result<RdbText> RdbDecoder::text_or_integer(std::string_view expected) {
+  if (const std::optional<std::string_view> text = short_text()) return RdbText(*text);
   const uint64_t began = offset();
   const Result<uint8_t> first = byte(expected);
   if (!first.ok()) return first.error();
@@ -364,7 +358,7 @@ Result<RdbText> RdbDecoder::text_or_integer(std::string_view expected) {
   return RdbText(sign_extend(value.value(), bytes));
 }
 
-Result<std::string_view> RdbDecoder::text(std::string_view expected) {
+Result<std::string_view> RdbDecoder::any_text(std::string_view expected) {
   const Result<RdbText> text = text_or_integer(expected);
   if (!text.ok()) return text.error();
   if (const auto* integer = std::get_if<int64_t>(&text.value())) {

@@ -2,10 +2,12 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
 
+#include "persistence/rdb_format.h"
 #include "server/base/byte_stream.h"
 #include "server/base/numbers.h"
 #include "server/base/result.h"
@@ -69,14 +71,25 @@ class RdbDecoder {
   RdbDecoder& operator=(const RdbDecoder&) = delete;
 
   // `expected` names what is read, for the error message: "the length of a hash".
-  Result<uint8_t> byte(std::string_view expected);
+  Result<uint8_t> byte(std::string_view expected) {
+    if (position_ == buffer_.size()) {
+      if (Status status = fill(expected); !status.ok()) return status.error();
+    }
+    return static_cast<uint8_t>(buffer_[position_++]);
+  }
   Status raw(char* out, size_t length, std::string_view expected);
   Result<uint64_t> little_endian(int bytes, std::string_view expected);
-  Result<uint64_t> length(std::string_view expected);
+  Result<uint64_t> length(std::string_view expected) {
+    if (const std::optional<uint32_t> length = short_length()) return uint64_t{*length};
+    return any_length(expected);
+  }
   // A number of elements that each take at least `min_bytes` of what is left.
   Result<uint64_t> count(size_t min_bytes, std::string_view expected);
   // A string in any of its encodings. The view is valid until the next call.
-  Result<std::string_view> text(std::string_view expected);
+  Result<std::string_view> text(std::string_view expected) {
+    if (const std::optional<std::string_view> text = short_text()) return *text;
+    return any_text(expected);
+  }
   // As text(), but an integer encoding is left a number.
   Result<RdbText> text_or_integer(std::string_view expected);
   // As text(), copied to *out.
@@ -92,6 +105,35 @@ class RdbDecoder {
   Error corrupt(std::string message, uint64_t at) const;
 
  private:
+  // Most lengths take a byte or two and most strings stand in the buffer whole and as they are.
+  // These take such a one, or nothing.
+  std::optional<uint32_t> short_length() {
+    const size_t left = buffer_.size() - position_;
+    if (left < 2) return std::nullopt;
+    const auto first = static_cast<uint8_t>(buffer_[position_]);
+    if (first >> 6 == rdb::kLength6Bit) {
+      ++position_;
+      return first;
+    }
+    if (first >> 6 != rdb::kLength14Bit) return std::nullopt;
+    const auto second = static_cast<uint8_t>(buffer_[position_ + 1]);
+    position_ += 2;
+    return (first & 0x3fu) << 8 | second;
+  }
+  std::optional<std::string_view> short_text() {
+    const size_t began = position_;
+    const std::optional<uint32_t> length = short_length();
+    if (!length) return std::nullopt;
+    if (*length > buffer_.size() - position_) {
+      position_ = began;
+      return std::nullopt;
+    }
+    const std::string_view text(buffer_.data() + position_, *length);
+    position_ += *length;
+    return text;
+  }
+  Result<uint64_t> any_length(std::string_view expected);
+  Result<std::string_view> any_text(std::string_view expected);
   Status fill(std::string_view expected);
   // These set *out to a string; `began` is where it began, for the error.
   Status take(std::string_view* out, uint64_t length, std::string* scratch,

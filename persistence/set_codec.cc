@@ -63,10 +63,14 @@ Result<RdbValue> read_members(RdbDecoder& in, std::string_view key, const Encodi
     if (set == nullptr) {
       set = std::make_unique<SetValue>(member.value(), members.value(), limits.set);
     }
-    if (!set->add(member.value(), limits.set)) {
-      return in.corrupt(
-          "the member " + quote(member.value()) + " is twice in the set " + quote(key), at);
+    if (!set->load(member.value(), limits.set)) {
+      return in.corrupt("the member " + quote(member.value()) +
+                            ", or one before it, is twice in the set " + quote(key),
+                        at);
     }
+  }
+  if (!set->finish_loading()) {
+    return in.corrupt("a member is twice in the set " + quote(key), began);
   }
   return RdbValue(std::unique_ptr<Value>(std::move(set)));
 }

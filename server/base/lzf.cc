@@ -3,6 +3,7 @@
 #include <liblzf/lzf.h>
 
 #include <array>
+#include <cassert>
 #include <cstdint>
 #include <cstring>
 #include <limits>
@@ -42,9 +43,18 @@ bool may_shrink(std::string_view raw) {
 // just written. There is room for `room` bytes, and what is behind `count` may be overwritten.
 void repeat(char* out, size_t distance, size_t count, size_t room) {
   constexpr size_t kStep = 16;
+  constexpr size_t kSmallStep = 8;
   const char* from = out - distance;
   if (distance >= kStep && room >= count + kStep) {
-    for (size_t done = 0; done < count; done += kStep) std::memcpy(out + done, from + done, kStep);
+    size_t done = 0;
+    do {
+      std::memcpy(out + done, from + done, kStep);
+      done += kStep;
+    } while (done < count);
+  } else if (distance >= kSmallStep && room >= count + kSmallStep) {
+    for (size_t done = 0; done < count; done += kSmallStep) {
+      std::memcpy(out + done, from + done, kSmallStep);
+    }
   } else if (distance == 1) {
     std::memset(out, *from, count);
   } else {
@@ -53,25 +63,28 @@ void repeat(char* out, size_t distance, size_t count, size_t room) {
 }
 
 // The library's own function goes byte by byte, which shows when a dataset is loaded. False when
-// the bytes are malformed or hold more or less than `raw` has room for.
+// the bytes are malformed or hold more or less than `raw_bytes`.
 //
 //   000nnnnn: n + 1 bytes follow that stand for themselves
 //   nnnddddd dddddddd, or 111ddddd nnnnnnnn dddddddd: n + 2 bytes (n + 9), from d + 1 before
-bool unpack(std::string_view compressed, std::span<char> raw) {
+bool unpack(std::string_view compressed, std::span<char> room, size_t raw_bytes) {
   constexpr size_t kMostLiterals = 32;
+  static_assert(kLzfSlack >= kMostLiterals);
   const char* in = compressed.data();
   const char* const in_end = in + compressed.size();
-  char* out = raw.data();
-  char* const out_end = out + raw.size();
+  char* out = room.data();
+  char* const out_end = out + raw_bytes;
+  char* const room_end = out + room.size();
   const auto left = [&] { return static_cast<size_t>(in_end - in); };
   const auto next = [&] { return size_t{static_cast<uint8_t>(*in++)}; };
   while (in < in_end) {
     const size_t control = next();
-    const auto room = static_cast<size_t>(out_end - out);
+    const auto wanted = static_cast<size_t>(out_end - out);
+    const auto behind = static_cast<size_t>(room_end - out);
     if (control < kMostLiterals) {
       const size_t count = control + 1;
-      if (count > left() || count > room) return false;
-      if (left() >= kMostLiterals && room >= kMostLiterals) {
+      if (count > left() || count > wanted) return false;
+      if (left() >= kMostLiterals && behind >= kMostLiterals) {
         std::memcpy(out, in, kMostLiterals);  // its size is known: a few instructions
       } else {
         std::memcpy(out, in, count);
@@ -85,8 +98,8 @@ bool unpack(std::string_view compressed, std::span<char> raw) {
     if (count == 7) count += next();
     count += 2;
     const size_t distance = ((control & 0x1f) << 8 | next()) + 1;
-    if (distance > static_cast<size_t>(out - raw.data()) || count > room) return false;
-    repeat(out, distance, count, room);
+    if (distance > static_cast<size_t>(out - room.data()) || count > wanted) return false;
+    repeat(out, distance, count, behind);
     out += count;
   }
   return out == out_end;
@@ -112,14 +125,15 @@ bool lzf_can_hold(size_t compressed_bytes, size_t raw_bytes) {
   return raw_bytes / kMaxExpansion <= compressed_bytes;
 }
 
-Status lzf_decompress(std::string_view compressed, std::span<char> raw) {
-  if (compressed.size() > kMaxLength || raw.size() > kMaxLength) {
+Status lzf_decompress(std::string_view compressed, std::span<char> room, size_t raw_bytes) {
+  assert(raw_bytes <= room.size());
+  if (compressed.size() > kMaxLength || raw_bytes > kMaxLength) {
     return make_error(ErrorKind::kCorrupt, "LZF: a length beyond 4 GiB");
   }
-  if (raw.empty() || !unpack(compressed, raw)) {
+  if (raw_bytes == 0 || !unpack(compressed, room, raw_bytes)) {
     return make_error(ErrorKind::kCorrupt, "LZF: " + std::to_string(compressed.size()) +
                                                " bytes do not unpack to the " +
-                                               std::to_string(raw.size()) + " they should");
+                                               std::to_string(raw_bytes) + " they should");
   }
   return {};
 }
@@ -130,7 +144,7 @@ Result<std::string> lzf_decompress(std::string_view compressed, size_t raw_bytes
                                                " bytes cannot hold " + std::to_string(raw_bytes));
   }
   std::string raw(raw_bytes, '\0');
-  if (Status status = lzf_decompress(compressed, std::span<char>(raw)); !status) {
+  if (Status status = lzf_decompress(compressed, std::span<char>(raw), raw_bytes); !status) {
     return status.error();
   }
   return raw;

@@ -21,8 +21,11 @@ size_t lzf_compress(std::string_view raw, char* out);
 // false, and no memory need be set aside for it.
 bool lzf_can_hold(size_t compressed_bytes, size_t raw_bytes);
 
-// Fills `raw` exactly; kCorrupt when the compressed bytes are malformed or hold more or less.
-Status lzf_decompress(std::string_view compressed, std::span<char> raw);
+// Fills the first `raw_bytes` of `room`, which has so many; kCorrupt when the compressed bytes are
+// malformed or hold more or less. What is in the rest of `room` may be lost, and with kLzfSlack
+// bytes of it this is quicker.
+Status lzf_decompress(std::string_view compressed, std::span<char> room, size_t raw_bytes);
+inline constexpr size_t kLzfSlack = 32;
 // The same into a new string, allocated only when lzf_can_hold().
 Result<std::string> lzf_decompress(std::string_view compressed, size_t raw_bytes);
 

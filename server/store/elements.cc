@@ -37,13 +37,16 @@ bool has_duplicates(const Listpack& list, size_t step) {
   const std::span<Listpack::Position> seen(places > kFew ? many.data() : few.data(), places);
   std::fill(seen.begin(), seen.end(), Listpack::kNone);
   Listpack::Scratch scratch;
-  for (auto p = list.first(); p != Listpack::kNone; p = next_element(list, p, step)) {
-    const std::string_view name = list.read(p, scratch);
+  const auto* const begin = reinterpret_cast<const uint8_t*>(list.bytes().data());
+  const uint8_t* const end = begin + list.total_bytes() - 1;
+  for (const uint8_t* entry = begin + Listpack::kHeaderBytes; entry != end;) {
+    const std::string_view name = Listpack::entry_at(entry).text(scratch);
     size_t place = hash_bytes(name) & (places - 1);
     for (; seen[place] != Listpack::kNone; place = (place + 1) & (places - 1)) {
       if (list.equals(seen[place], name)) return true;
     }
-    seen[place] = p;
+    seen[place] = static_cast<Listpack::Position>(entry - begin);
+    for (size_t i = 0; i < step; ++i) entry += Listpack::span_at(entry);
   }
   return false;
 }

@@ -111,23 +111,39 @@ void Listpack::clear() {
   blob_.data()[kHeaderBytes] = kEndMark;
 }
 
-// Bytes of the entry, back-length included; 0 when it is malformed or takes more than `left`.
-size_t Listpack::checked_span(const uint8_t* entry, size_t left) {
+// Bytes of an entry that is neither a short string nor a small number, back-length included; 0 when
+// it is malformed or takes more than `left`.
+size_t Listpack::checked_long_span(const uint8_t* entry, size_t left) {
   const uint8_t head = *entry;
-  if (head < kInteger13) {
-    const size_t size = entry_size(entry);
-    return left > size && entry[size] == size ? size + 1 : 0;
-  }
   if (head > kInteger64) return 0;
   const size_t head_bytes = head >= kString12 && head < kString32 ? 2 : head == kString32 ? 5 : 1;
   if (left < head_bytes) return 0;
-  const size_t size = entry_size(entry);
+  const size_t size = long_entry_size(entry);
   const size_t back_bytes = back_length_size(size);
   if (left < size + back_bytes) return 0;
   if (back_bytes == 1) return entry[size] == size ? size + 1 : 0;
   uint8_t expected[kMaxBackLengthBytes];
   write_back_length(size, expected);
   return std::memcmp(entry + size, expected, back_bytes) == 0 ? size + back_bytes : 0;
+}
+
+// Walks from entry to entry up to `end`; where it stops, which is `end` when all are sound.
+const uint8_t* Listpack::check_entries(const uint8_t* entry, const uint8_t* end, size_t* count) {
+  size_t walked = 0;
+  for (; entry != end; ++walked) {
+    const auto left = static_cast<size_t>(end - entry);
+    size_t span;
+    if (*entry < kInteger13) {
+      span = entry_size(entry) + 1;
+      if (left < span || entry[span - 1] != span - 1) break;
+    } else {
+      span = checked_long_span(entry, left);
+      if (span == 0) break;
+    }
+    entry += span;
+  }
+  *count = walked;
+  return entry;
 }
 
 Status Listpack::check(std::string_view bytes) {
@@ -140,16 +156,13 @@ Status Listpack::check(std::string_view bytes) {
                        std::to_string(bytes.size()),
                    0);
   }
-  const size_t end = bytes.size() - 1;
-  if (static_cast<uint8_t>(bytes[end]) != kEndMark) return corrupt("no end mark", end);
-  size_t count = 0;
-  size_t offset = kHeaderBytes;
-  while (offset < end) {
-    const size_t span =
-        checked_span(reinterpret_cast<const uint8_t*>(bytes.data()) + offset, end - offset);
-    if (span == 0) return corrupt("malformed entry " + std::to_string(count), offset);
-    offset += span;
-    ++count;
+  const auto* const begin = reinterpret_cast<const uint8_t*>(bytes.data());
+  const uint8_t* const end = begin + bytes.size() - 1;
+  if (*end != kEndMark) return corrupt("no end mark", bytes.size() - 1);
+  size_t count;
+  if (const uint8_t* stopped = check_entries(begin + kHeaderBytes, end, &count); stopped != end) {
+    return corrupt("malformed entry " + std::to_string(count),
+                   static_cast<uint64_t>(stopped - begin));
   }
   const size_t field = load_unaligned<uint16_t>(bytes.data() + 4);
   if (field != kCountUnknown && field != count) {

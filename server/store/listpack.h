@@ -229,7 +229,8 @@ class Listpack {
   static size_t write_back_length(size_t entry_size, uint8_t* out);
   static Entry decode(const uint8_t* entry);
   static int64_t decode_integer(const uint8_t* entry);
-  static size_t checked_span(const uint8_t* entry, size_t left);
+  static size_t checked_long_span(const uint8_t* entry, size_t left);
+  static const uint8_t* check_entries(const uint8_t* entry, const uint8_t* end, size_t* count);
 
   Position before(Position position) const;
   size_t count_field() const { return load_unaligned<uint16_t>(blob_.data() + 4); }

@@ -18,6 +18,11 @@ size_t max_intset_entries(const SetLimits& limits) {
   return std::min(limits.max_intset_entries, size_t{1} << 30);
 }
 
+bool has_room(const Listpack& list, std::string_view member, const SetLimits& limits) {
+  return list.length() < limits.max_listpack_entries &&
+         member.size() <= limits.max_listpack_value && list.fits(member.size());
+}
+
 }  // namespace
 
 SetLimits set_limits(const Settings& settings) {
@@ -156,13 +161,33 @@ bool SetValue::fits_listpack(std::string_view text, const SetLimits& limits) con
          count * (widest + Listpack::kMaxEntryOverhead) + text.size() < Listpack::kMaxBytes;
 }
 
+bool SetValue::load(std::string_view text, const SetLimits& limits) {
+  auto* list = std::get_if<Listpack>(&members_);
+  if (list == nullptr) return add(text, limits);
+  if (has_room(*list, text, limits)) {
+    const size_t needed = list->total_bytes() + Listpack::Item::span_bound(text);
+    if (needed > list->memory_usage()) list->reserve(2 * needed);
+    list->append(text);
+    return true;
+  }
+  if (has_duplicates(*list, 1)) return false;
+  convert_to_table();
+  return add_to_table(Member(text));
+}
+
+bool SetValue::finish_loading() {
+  auto* list = std::get_if<Listpack>(&members_);
+  if (list == nullptr) return true;
+  list->shrink_to_fit();
+  return !has_duplicates(*list, 1);
+}
+
 bool SetValue::add_to_listpack(const Member& member, const SetLimits& limits) {
   Listpack& list = std::get<Listpack>(members_);
   Scratch scratch;
   const std::string_view text = member.text(scratch);
   if (list.find(text, list.first()) != Listpack::kNone) return false;
-  if (list.length() < limits.max_listpack_entries && text.size() <= limits.max_listpack_value &&
-      list.fits(text.size())) {
+  if (has_room(list, text, limits)) {
     list.append(member.is_integer() ? Listpack::Item(member.integer()) : Listpack::Item(text));
     return true;
   }

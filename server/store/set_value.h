@@ -77,6 +77,10 @@ class SetValue final : public Value {
   // Whether the member is new.
   bool add(const Member& member, const SetLimits& limits);
   bool add(std::string_view text, const SetLimits& limits) { return add(Member(text), limits); }
+  // For loading many: as add(), but a listpack does not look whether the member is there already;
+  // finish_loading() does so once for all, and tells whether they are different.
+  bool load(std::string_view text, const SetLimits& limits);
+  bool finish_loading();
   // Whether the member was there.
   bool erase(const Member& member);
   bool erase(std::string_view text) { return erase(Member(text)); }

@@ -126,19 +126,23 @@ Result<std::unique_ptr<SortedSetValue>> SortedSetValue::from_listpack(
 Status SortedSetValue::check_elements() const {
   if (listpack_.length() % kEntries != 0) return corrupt("the last member has no score");
   Scratch scratch, last_scratch;
-  std::string_view last_member;
+  const uint8_t* last = nullptr;  // the member before
   double last_score = 0;
-  for (auto p = listpack_.first(); p != Listpack::kNone;) {
-    const auto at_score = listpack_.next(p);
-    const auto score = read_score(listpack_.get(at_score));
+  const auto* const begin = reinterpret_cast<const uint8_t*>(listpack_.bytes().data());
+  const uint8_t* const end = begin + listpack_.total_bytes() - 1;
+  for (const uint8_t* member = begin + Listpack::kHeaderBytes; member != end;) {
+    const uint8_t* const at_score = member + Listpack::span_at(member);
+    const auto score = read_score(Listpack::entry_at(at_score));
     if (!score) return corrupt("a score is not a number");
-    const std::string_view member = listpack_.read(p, scratch);
-    if (p != listpack_.first() && !in_order(last_score, last_member, *score, member)) {
+    // The members' names are only asked for when their scores are the same.
+    if (last != nullptr && !(last_score < *score) &&
+        !in_order(last_score, Listpack::entry_at(last).text(last_scratch), *score,
+                  Listpack::entry_at(member).text(scratch))) {
       return corrupt("the members are not in order");
     }
-    last_member = listpack_.read(p, last_scratch);
+    last = member;
     last_score = *score;
-    p = listpack_.next(at_score);
+    member = at_score + Listpack::span_at(at_score);
   }
   if (has_duplicates(listpack_, kEntries)) return corrupt("a member appears twice");
   return {};

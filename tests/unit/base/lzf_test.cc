@@ -76,6 +76,12 @@ TEST(Lzf, UnpacksWhatTheLibraryUnpacks) {
     ++unpacked;
     ASSERT_TRUE(text.ok());
     EXPECT_EQ(text.value(), expected);
+    // With some room behind, all of it or more: what is there may go, what is beyond may not.
+    const size_t slack = random.below(2 * kLzfSlack);
+    std::string room(size + slack + 64, '\x7f');
+    ASSERT_TRUE(lzf_decompress(packed, {room.data(), size + slack}, size).ok());
+    EXPECT_EQ(room.substr(0, size), expected);
+    EXPECT_EQ(room.substr(size + slack), std::string(64, '\x7f'));
     EXPECT_FALSE(lzf_decompress(packed, size + 1).ok());
     EXPECT_FALSE(lzf_decompress(packed, size - 1).ok());
   }

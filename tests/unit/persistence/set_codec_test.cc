@@ -79,11 +79,34 @@ TEST(SetCodec, WhatIsReadObeysTheLimits) {
   EXPECT_EQ(std::get<std::unique_ptr<Value>>(value.value())->encoding_name(), "hashtable");
 }
 
+// As servers write sets that knew no listpacks.
+TEST(SetCodec, PlainMembersArePacked) {
+  const std::string longer(65, 'x');
+  const struct {
+    std::string bytes;
+    std::set<std::string> members;
+    std::string_view encoding;
+  } rows[] = {{"\3\1a\1b\xc0\7"s, {"a", "b", "7"}, "listpack"},
+              {"\3\1a\xc0\7\x40\x41" + longer, {"a", "7", longer}, "hashtable"}};
+  for (const auto& row : rows) {
+    const auto value = read(rdb::kSet, row.bytes);
+    ASSERT_TRUE(value.ok()) << value.error().to_string();
+    const auto& set = std::get<std::unique_ptr<Value>>(value.value());
+    EXPECT_EQ(contents(*set), row.members);
+    EXPECT_EQ(set->encoding_name(), row.encoding);
+  }
+}
+
 TEST(SetCodec, HostileBytesAreRefusedWithTheKey) {
   EXPECT_EQ(error_of(rdb::kSet, "\0"s), "the collection at key \"key\" is empty at offset 0");
   EXPECT_NE(error_of(rdb::kSet, "\2\1a\1a"s).find("twice"), std::string::npos);
   // "1" as a string and as an integer are one member.
   EXPECT_NE(error_of(rdb::kSet, "\2\1\x31\xc0\1"s).find("twice"), std::string::npos);
+  // Also when what comes between turns the set into a table.
+  const std::string longer(65, 'x');
+  for (const std::string& members : {"\1a\1a\x40\x41" + longer, "\1a\x40\x41" + longer + "\1a"}) {
+    EXPECT_NE(error_of(rdb::kSet, "\3" + members).find("twice"), std::string::npos);
+  }
   EXPECT_NE(error_of(rdb::kSet, "\x80\xff\xff\xff\xff\1a"s), "");
   EXPECT_NE(error_of(rdb::kSet, "\2\1a"s), "");
   EXPECT_NE(error_of(rdb::kSetIntset, "\x0a\2\0\0\0\2\0\0\0\1\0"s), "");
