@@ -31,9 +31,10 @@ class LuaMemoryOwner {
   bool released_ = false;
 };
 
-// Lua's memory. Scripts make and drop small blocks of a few sizes all the time: freed ones are kept
-// for the next of their size, up to a bound. What Lua holds is counted, in total and for each
-// owner.
+// Lua's memory. Scripts make and drop small blocks of a few sizes all the time: these have slabs of
+// their own, so that what a call makes stands where the garbage of the calls before it stood, and
+// not wherever the keyspace has just freed an entry. What Lua holds is counted, in total and for
+// each owner.
 class LuaAllocator {
  public:
   LuaAllocator() = default;
@@ -74,34 +75,56 @@ class LuaAllocator {
     LuaMemoryOwner* const before_;
   };
 
-  // Without the blocks kept, and without what the allocator adds to each block.
+  // Without what the allocator adds to each block, and without unused parts of slabs.
   size_t bytes_in_use() const { return bytes_in_use_; }
 
  private:
   static constexpr size_t kGranule = 16;
   static constexpr size_t kClasses = 17;
   static constexpr size_t kMaxSmall = kGranule * kClasses;  // header included
-  static constexpr size_t kMaxKept = 512;                   // blocks of one class
+  static constexpr size_t kSlabBytes = 16 * 1024;           // and what a slab is aligned to
+  static constexpr size_t kMaxSpare = 64;                   // empty slabs kept
 
   // In front of each block that Lua gets.
   struct Header {
     LuaMemoryOwner* owner;
   };
-  struct Kept {
-    Kept* next;
+  struct FreeBlock {
+    FreeBlock* next;
   };
-  struct Class {
-    Kept* first = nullptr;
-    size_t count = 0;
+  // Blocks of one size, behind this.
+  struct alignas(kGranule) Slab {
+    FreeBlock* free = nullptr;
+    size_t fresh = sizeof(Slab);  // the offset from which on there has been no block yet
+    size_t used = 0;              // blocks
+    size_t size_class = 0;
+    bool has_room = true;  // is in the list of its class
+    Slab* previous = nullptr;
+    Slab* next = nullptr;
   };
 
   static size_t class_of(size_t size) { return (size - 1) / kGranule; }
   static Header* header_of(void* block) { return static_cast<Header*>(block) - 1; }
+  static Slab* slab_of(void* block) {
+    return reinterpret_cast<Slab*>(reinterpret_cast<uintptr_t>(block) & ~(kSlabBytes - 1));
+  }
+  static void* take_block(Slab* slab, size_t size_class);
   void* allocate(size_t size);
+  void* allocate_from_other_slab(size_t size_class);
   void release_block(void* block, size_t size);
   void* resize(Header* header, size_t old_size, size_t new_size);
+  [[gnu::noinline]] void* make(size_t size);
+  [[gnu::noinline]] void* change(Header* header, size_t old_size, size_t new_size);
+  void drop(Header* header, size_t size);
+  [[gnu::noinline]] static void delete_owner(LuaMemoryOwner* owner);
+  Slab* make_slab(size_t size_class);
+  void list(Slab* slab);
+  void unlist(Slab* slab);
+  [[gnu::noinline]] void on_emptied_or_unlisted(Slab* slab);
 
-  std::array<Class, kClasses> classes_;
+  std::array<Slab*, kClasses> with_room_{};  // lists; allocations are made from the first
+  Slab* spare_ = nullptr;
+  size_t spare_count_ = 0;
   size_t bytes_in_use_ = 0;
   LuaMemoryOwner own_;
   LuaMemoryOwner* current_ = &own_;

@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstring>
+#include <random>
 #include <utility>
 #include <vector>
 
@@ -77,6 +79,61 @@ TEST(LuaAllocatorTest, ABlockCountsForItsOwnerUntilItIsFreed) {
   LuaAllocator::release(second);
   resize(block, 5000, 0);
   EXPECT_EQ(allocator.bytes_in_use(), 0u);
+}
+
+// Slabs fill up, empty, are given back and are used for other sizes.
+TEST(LuaAllocatorTest, BlocksThatComeAndGoInAnyOrderKeepTheirBytes) {
+  LuaAllocator allocator;
+  struct Block {
+    unsigned char* bytes;
+    size_t size;
+    unsigned char fill;
+  };
+  std::vector<Block> blocks;
+  std::mt19937 chance(7);
+  size_t total = 0;
+  const auto drop = [&](size_t index) {
+    const Block block = blocks[index];
+    EXPECT_TRUE(std::all_of(block.bytes, block.bytes + block.size,
+                            [&](unsigned char byte) { return byte == block.fill; }));
+    EXPECT_EQ(LuaAllocator::reallocate(&allocator, block.bytes, block.size, 0), nullptr);
+    total -= block.size;
+    blocks[index] = blocks.back();
+    blocks.pop_back();
+  };
+  // Tides of up to several megabytes: more than is kept when they fall.
+  for (const size_t tide : {30'000u, 100u, 20'000u, 0u, 5'000u, 0u}) {
+    while (blocks.size() != tide) {
+      const bool rising = blocks.size() < tide;
+      if (!blocks.empty() && chance() % 8 < (rising ? 2 : 7)) {
+        drop(chance() % blocks.size());
+        continue;
+      }
+      const size_t size = 1 + chance() % 280;
+      void* made = LuaAllocator::reallocate(&allocator, nullptr, 0, size);
+      ASSERT_NE(made, nullptr);
+      const auto fill = static_cast<unsigned char>(chance());
+      std::memset(made, fill, size);
+      blocks.push_back({static_cast<unsigned char*>(made), size, fill});
+      total += size;
+    }
+    EXPECT_EQ(allocator.bytes_in_use(), total);
+  }
+}
+
+TEST(LuaAllocatorTest, ASmallBlockBeyondTheLimitIsRefused) {
+  LuaAllocator allocator;
+  LuaMemoryOwner* const owner = LuaAllocator::make_owner();
+  const LuaAllocator::OwnerScope scope(allocator, owner);
+  void* const first = LuaAllocator::reallocate(&allocator, nullptr, 0, 40);
+  owner->set_limit(100);
+  EXPECT_EQ(LuaAllocator::reallocate(&allocator, nullptr, 0, 61), nullptr);
+  void* const second = LuaAllocator::reallocate(&allocator, nullptr, 0, 60);
+  EXPECT_NE(second, nullptr);
+  EXPECT_EQ(owner->bytes(), 100u);
+  LuaAllocator::reallocate(&allocator, first, 40, 0);
+  LuaAllocator::reallocate(&allocator, second, 60, 0);
+  LuaAllocator::release(owner);
 }
 
 }  // namespace
