@@ -1,8 +1,9 @@
 #pragma once
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstdint>
+#include <cstring>
 #include <string_view>
 
 #include "server/base/hash.h"
@@ -16,10 +17,17 @@ struct NameHash {
   size_t operator()(std::string_view name) const {
     // Setting this bit makes letters lower case; what else it makes equal, NameEqual tells apart.
     constexpr char kCaseBit = 0x20;
+    constexpr uint64_t kCaseBits = 0x2020202020202020;
     std::array<char, 64> folded;
     if (name.size() > folded.size()) return hash_bytes(to_lower(name));
-    std::transform(name.begin(), name.end(), folded.begin(),
-                   [](char c) { return static_cast<char>(c | kCaseBit); });
+    size_t at = 0;
+    for (; at + sizeof(uint64_t) <= name.size(); at += sizeof(uint64_t)) {
+      uint64_t word;
+      std::memcpy(&word, name.data() + at, sizeof word);
+      word |= kCaseBits;
+      std::memcpy(folded.data() + at, &word, sizeof word);
+    }
+    for (; at < name.size(); ++at) folded[at] = static_cast<char>(name[at] | kCaseBit);
     return hash_bytes({folded.data(), name.size()});
   }
 };
