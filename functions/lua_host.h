@@ -166,7 +166,7 @@ class LuaHost {
   lua_State* lua_ = nullptr;
   std::unique_ptr<Client> script_client_;
   CommandCache command_cache_;
-  LuaReply reply_;
+  LuaReply reply_{2};  // behind the host, in the functions of server_api.h
   std::unique_ptr<LuaResultWriter> results_;
   int base_top_ = 0;    // the stack's height when nothing runs
   bool roomy_ = false;  // the collector waits longer between its rounds

@@ -43,10 +43,22 @@ void LuaReply::bulk(std::string_view bytes) {
   value_done();
 }
 
+// The status that nearly every write answers, and the field that holds a status, are strings that
+// Lua need not look for.
+void LuaReply::push_upvalues(lua_State* lua) {
+  lua_pushliteral(lua, "ok");
+  lua_pushliteral(lua, "OK");
+}
+
 void LuaReply::simple(std::string_view text) {
   lua_createtable(lua_, 0, 1);
-  lua_pushlstring(lua_, text.data(), text.size());
-  lua_setfield(lua_, -2, "ok");
+  lua_pushvalue(lua_, lua_upvalueindex(first_upvalue_));
+  if (text == "OK") {
+    lua_pushvalue(lua_, lua_upvalueindex(first_upvalue_ + 1));
+  } else {
+    lua_pushlstring(lua_, text.data(), text.size());
+  }
+  lua_rawset(lua_, -3);
   value_done();
 }
 

@@ -17,6 +17,12 @@ namespace tandem {
 // {set={…=true}}, {big_number=…} and {verbatim_string={format=…,string=…}}.
 class LuaReply final : public Reply {
  public:
+  // What the C function that runs while a value is written has among its upvalues, from
+  // `first_upvalue` on: push_upvalues() leaves it on the stack for lua_pushcclosure().
+  static constexpr int kUpvalues = 2;
+  static void push_upvalues(lua_State* lua);
+  explicit LuaReply(int first_upvalue) : first_upvalue_(first_upvalue) {}
+
   // The next value written goes on top of this stack.
   void begin(lua_State* lua, int protocol) {
     lua_ = lua;
@@ -72,6 +78,7 @@ class LuaReply final : public Reply {
   void set_field(Open& map);
   void wrap(const char* field);
 
+  const int first_upvalue_;
   lua_State* lua_ = nullptr;
   int protocol_ = 2;
   bool is_error_ = false;

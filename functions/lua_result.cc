@@ -30,11 +30,13 @@ std::string_view text_at(lua_State* lua, int index) {
   return {bytes, length};
 }
 
-// Statuses and big numbers are lines of their own in RESP.
-std::string one_line(std::string_view text) {
-  std::string line(text);
-  std::replace_if(
-      line.begin(), line.end(), [](char c) { return c == '\r' || c == '\n'; }, ' ');
+// Statuses and big numbers are lines of their own in RESP. The text, or what it must become, in
+// `line`.
+std::string_view one_line(std::string_view text, std::string& line) {
+  const auto breaks = [](char c) { return c == '\r' || c == '\n'; };
+  if (std::none_of(text.begin(), text.end(), breaks)) return text;
+  line = text;
+  std::replace_if(line.begin(), line.end(), breaks, ' ');
   return line;
 }
 
@@ -128,11 +130,12 @@ bool LuaResultWriter::push_field(Field field, int type) const {
 // The table stays on top of the stack.
 void LuaResultWriter::write_table(Reply& reply, int protocol) {
   std::string* const error = std::exchange(error_, nullptr);
+  std::string line;
   if (push_field(kErr, LUA_TSTRING)) {
     if (error != nullptr) *error = text_at(lua_, -1);
     reply.error(text_at(lua_, -1));
   } else if (push_field(kOk, LUA_TSTRING)) {
-    reply.simple(one_line(text_at(lua_, -1)));
+    reply.simple(one_line(text_at(lua_, -1), line));
   } else if (push_field(kDouble, LUA_TNUMBER)) {
     reply.real(lua_tonumber(lua_, -1));
   } else if (push_field(kMap, LUA_TTABLE)) {
@@ -140,7 +143,7 @@ void LuaResultWriter::write_table(Reply& reply, int protocol) {
   } else if (push_field(kSet, LUA_TTABLE)) {
     write_set(reply, protocol);
   } else if (push_field(kBigNumber, LUA_TSTRING)) {
-    reply.big_number(one_line(text_at(lua_, -1)));
+    reply.big_number(one_line(text_at(lua_, -1), line));
   } else if (push_field(kVerbatim, LUA_TTABLE)) {
     if (!write_verbatim(reply)) {
       lua_pop(lua_, 1);

@@ -348,6 +348,13 @@ void set_function(lua_State* lua, LuaHost& host, const char* name, lua_CFunction
   lua_setfield(lua, -2, name);
 }
 
+// One that runs commands.
+void push_call_function(lua_State* lua, LuaHost& host, lua_CFunction function) {
+  lua_pushlightuserdata(lua, &host);
+  LuaReply::push_upvalues(lua);
+  lua_pushcclosure(lua, function, 1 + LuaReply::kUpvalues);
+}
+
 void set_text(lua_State* lua, const char* name, std::string_view text) {
   lua_pushlstring(lua, text.data(), text.size());
   lua_setfield(lua, -2, name);
@@ -390,9 +397,11 @@ void set_common_fields(lua_State* lua, LuaHost& host) {
 void push_call_api(lua_State* lua, LuaHost& host) {
   // Sparse, and `call` comes first: it is looked up all the time, and found at the first look.
   lua_createtable(lua, 0, 256);
-  set_function(lua, host, "call", api_call);
+  push_call_function(lua, host, api_call);
+  lua_setfield(lua, -2, "call");
   set_common_fields(lua, host);
-  set_function(lua, host, "pcall", api_pcall);
+  push_call_function(lua, host, api_pcall);
+  lua_setfield(lua, -2, "pcall");
   set_function(lua, host, "error_reply", api_error_reply);
   set_function(lua, host, "status_reply", api_status_reply);
   set_function(lua, host, "setresp", api_setresp);
@@ -411,8 +420,7 @@ void push_call_api(lua_State* lua, LuaHost& host) {
 }
 
 void push_protected_call(lua_State* lua, LuaHost& host) {
-  lua_pushlightuserdata(lua, &host);
-  lua_pushcclosure(lua, api_pcall, 1);
+  push_call_function(lua, host, api_pcall);
 }
 
 void push_load_api(lua_State* lua, LuaHost& host) {
