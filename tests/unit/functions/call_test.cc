@@ -219,6 +219,9 @@ TEST_F(CallTest, PcallReturnsErrorsAsValues) {
             "\"user_function:3: x!\"");
   EXPECT_EQ(eval("return coroutine.wrap(function() return server.call('GET', 'k') end)()"),
             "\"v\"");
+  EXPECT_EQ(eval("local in_coroutine = coroutine.wrap(function() return server.pcall('PING') end) "
+                 "return server.pcall('SET', 'k', 'v').ok .. in_coroutine().ok"),
+            "\"OKPONG\"");
 }
 
 TEST_F(CallTest, AnErrorThatPassesThroughCountsOnce) {
