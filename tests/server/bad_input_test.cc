@@ -84,7 +84,7 @@ TEST_F(BadSnapshot, HoldsALibraryThatDoesNotLoad) {
 // The AOF of a populated server, copied beside a server that is to load it.
 class BadAof : public ::testing::Test {
  protected:
-  BadAof() : server_({"--appendonly", "yes"}) {
+  BadAof() : server_({"--appendonly", "yes", "--appendfsync", "always"}) {
     populate(server_);
     server_.terminate();
   }

@@ -239,7 +239,7 @@ INSTANTIATE_TEST_SUITE_P(
 TEST_F(DiskFaultsTest, AManifestThatCannotBeReplacedAtARewritesEndStays) {
   start({"--appendonly", "yes", "--appendfsync", "always"});
   write(100);
-  ASSERT_EQ(server_->run("CONFIG", "SET", "rdb-key-save-delay", "10000"), "OK");
+  ASSERT_EQ(server_->run("CONFIG", "SET", "rdb-key-save-delay", "30000"), "OK");
   ASSERT_THAT(server_->run("BGREWRITEAOF"), HasSubstr("started"));
   disk_.fail_renames(".manifest", EIO);
   ASSERT_TRUE(await_info("aof_last_bgrewrite_status", "err"));

@@ -201,12 +201,12 @@ TEST_F(FunctionsTestTest, WhatNeverEndsIsEnded) {
           "do end', 0) end)\n"
           "test('in the test', function() while true do end end)\n"
           "test('afterwards', function() expect(call('PING'), 'PONG') end)\n",
-          {"--timeout", "0.2"});
+          {"--timeout", "0.5"});
   EXPECT_EQ(output.code, 1);
   EXPECT_THAT(output.out, HasSubstr("script: spin, on @user_function:4. (the test ran longer than "
-                                    "0.2 s)\n  at: lib_test.lua:1\n"));
+                                    "0.5 s)\n  at: lib_test.lua:1\n"));
   EXPECT_THAT(output.out, HasSubstr("not ok 2"));
-  EXPECT_THAT(output.out, HasSubstr("    the test ran longer than 0.2 s\n  at: lib_test.lua:3\n"));
+  EXPECT_THAT(output.out, HasSubstr("    the test ran longer than 0.5 s\n  at: lib_test.lua:3\n"));
   EXPECT_THAT(output.out, HasSubstr("\nok 4"));
 }
 

@@ -126,7 +126,7 @@ TEST(Directory, IsOfOneServerAtATime) {
 }
 
 TEST(Directory, OfAKilledServerIsFree) {
-  ServerProcess server({"--appendonly", "yes"});
+  ServerProcess server({"--appendonly", "yes", "--appendfsync", "always"});
   EXPECT_EQ(server.run("SET", "key", "value"), "OK");
   // Its child must not keep the lock either.
   ASSERT_EQ(server.text("CONFIG", "SET", "rdb-key-save-delay", "1000000"), "OK");

@@ -386,6 +386,7 @@ TEST_F(Refusals, FullDisk) {
 
   ASSERT_TRUE(disk.grow());
   ASSERT_TRUE(eventually([&] { return server.run("SET", "after", "1") == "OK"; }));
+  ASSERT_TRUE(eventually([&] { return server.info("aof_buffer_length") == "0"; }));
   const std::string digest = server.run("DEBUG", "DIGEST");
   server.kill();
   server.start();

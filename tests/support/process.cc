@@ -171,6 +171,10 @@ std::vector<std::string> ServerProcess::command() const {
 
 void ServerProcess::launch() {
   if (running()) throw std::runtime_error("it runs already");
+  // A child that a killed server has just made may not have closed its copy yet.
+  if (!eventually([this] { return can_bind(port()); })) {
+    throw std::runtime_error("the port is still taken");
+  }
   process_.emplace(command(),
                    Process::Files{.stdout_path = log_dir_.file("log"), .directory = dir()});
 }
