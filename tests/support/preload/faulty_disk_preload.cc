@@ -86,8 +86,11 @@ int sync_with(int fd, const char* name) {
     return -1;
   }
   const int result = sync(fd);
-  if (result == 0 && file != nullptr && !file->lost) {
-    file->bytes = static_cast<uint64_t>(status.st_size);
+  if (result != 0 || file == nullptr || file->lost) return result;
+  // Another thread's sync, which began later, may have made more durable meanwhile.
+  const auto size = static_cast<uint64_t>(status.st_size);
+  uint64_t known = file->bytes;
+  while (known < size && !file->bytes.compare_exchange_weak(known, size)) {
   }
   return result;
 }
