@@ -123,14 +123,19 @@ void SimJobs::push() {
 }
 
 void SimJobs::pop() {
-  static const std::vector<Words> kWays = {{"BLPOP", kList, "0.3"},
-                                           {"BLPOP", kList, "0.02"},
-                                           {"BLMPOP", "0.3", "1", kList, "LEFT"},
-                                           {"BLMOVE", kList, kKept, "LEFT", "RIGHT", "0.3"}};
-  const Words& request = pick(world_, kWays);
+  constexpr int64_t kShortMs = 20;
+  constexpr int64_t kLongMs = 300;
+  const int64_t timeout_ms = world_.one_in(4) ? kShortMs : kLongMs;
+  const std::string timeout =
+      "0." + std::string(timeout_ms < 100 ? "0" : "") + std::to_string(timeout_ms);
+  const std::vector<Words> ways = {{"BLPOP", kList, timeout},
+                                   {"BLMPOP", timeout, "1", kList, "LEFT"},
+                                   {"BLMOVE", kList, kKept, "LEFT", "RIGHT", timeout}};
+  const Words& request = pick(world_, ways);
   pop_sent_ = true;
   pop_keeps_ = request[0] == "BLMOVE";
   pop_sent_us_ = world_.now_us();
+  pop_waits_until_us_ = pop_sent_us_ + 1000 * timeout_ms;
   consumer_.send({request});
 }
 
@@ -155,7 +160,8 @@ void SimJobs::popped(const ReplyValue& value) {
   think_of_pop();
   const std::string reply = reply_text(value);
   world_.trace("consumer", "is answered " + reply.substr(0, 40));
-  if (reply.starts_with("-") || reply == "_") return;
+  if (reply == "_") return check_that_nothing_came();
+  if (reply.starts_with("-")) return;
   const uint64_t number = number_in(reply);
   const uint64_t highest = pushes_.last + (push_sent_ ? 1 : 0);
   if (number != pops_.last + 1 || number > highest) {
@@ -165,6 +171,15 @@ void SimJobs::popped(const ReplyValue& value) {
   pops_.take(number, world_.now_us(), true);
   if (pop_keeps_) kept_.insert(number);
   if (world_.now_us() - pop_sent_us_ > kHasWaitedUs) ++handed_over_;
+}
+
+// What was pushed before its time was over had to wake it.
+void SimJobs::check_that_nothing_came() const {
+  for (const Step& step : pushes_.steps) {
+    if (step.number != pops_.last + 1 || step.known_us >= pop_waits_until_us_) continue;
+    throw SimViolation{"a pop has waited in vain, though number " + std::to_string(step.number) +
+                       " was pushed"};
+  }
 }
 
 // One connection is nothing without the other: what one has done tells what the other one's

@@ -64,6 +64,7 @@ class SimJobs {
   void pop();
   void pushed(const ReplyValue& reply);
   void popped(const ReplyValue& reply);
+  void check_that_nothing_came() const;
   void connect();
   void lost(const SimConnection& connection);
   void begin_anew();
@@ -80,7 +81,8 @@ class SimJobs {
   bool push_sent_ = false, pop_sent_ = false;
   bool pop_keeps_ = false;  // the one that was sent
   int64_t pop_sent_us_ = 0;
-  size_t push_replies_ = 0;  // to the transaction that was sent
+  int64_t pop_waits_until_us_ = 0;  // at least
+  size_t push_replies_ = 0;         // to the transaction that was sent
   uint64_t handed_over_ = 0;
 };
 
