@@ -10,6 +10,7 @@ namespace tandem {
 
 namespace {
 
+constexpr std::string_view kIncrementalSuffix = ".incr.aof";
 constexpr size_t kMaxLineBytes = 1024;
 constexpr size_t kMaxNameBytes = kMaxLineBytes - 64;
 
@@ -90,6 +91,15 @@ void append_line(std::string& out, const AofFile& file, char type) {
          type + '\n';
 }
 
+// The history is still to be deleted, by its names: new files get others.
+void pass_over_history(AofManifest* manifest) {
+  for (const AofFile& file : manifest->history) {
+    const bool incremental = file.name.ends_with(kIncrementalSuffix);
+    uint64_t& last = incremental ? manifest->incremental_sequence : manifest->base_sequence;
+    last = std::max(last, file.sequence);
+  }
+}
+
 }  // namespace
 
 Result<AofManifest> AofManifest::parse(std::string_view text) {
@@ -112,6 +122,7 @@ Result<AofManifest> AofManifest::parse(std::string_view text) {
     add(manifest, *std::move(parsed));
   }
   if (number == 0) return make_error(ErrorKind::kCorrupt, "the file is empty");
+  pass_over_history(&manifest);
   return manifest;
 }
 
@@ -125,8 +136,9 @@ std::string AofManifest::format() const {
 
 const AofFile& AofManifest::add_incremental(const std::string& stem) {
   ++incremental_sequence;
-  return incremental.emplace_back(AofFile{
-      stem + "." + std::to_string(incremental_sequence) + ".incr.aof", incremental_sequence});
+  std::string name = stem + "." + std::to_string(incremental_sequence);
+  name += kIncrementalSuffix;
+  return incremental.emplace_back(AofFile{std::move(name), incremental_sequence});
 }
 
 std::string AofManifest::next_base_name(const std::string& stem, bool rdb) const {

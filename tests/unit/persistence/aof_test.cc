@@ -3,7 +3,6 @@
 
 #include <optional>
 
-#include "persistence/aof_manifest.h"
 #include "persistence/aof_reader.h"
 #include "tests/unit/persistence/test_server.h"
 
@@ -48,37 +47,6 @@ class AofTest : public ::testing::Test {
   ManualClock clock_;
   std::optional<TestServer> server_;
 };
-
-TEST(AofManifest, IsWrittenAsItIsRead) {
-  const std::string text =
-      "file appendonly.aof.2.base.rdb seq 2 type b\n"
-      "file appendonly.aof.1.incr.aof seq 1 type h\n"
-      "file appendonly.aof.2.incr.aof seq 2 type i\n"
-      "file \"with space.3.incr.aof\" seq 3 type i\n";
-  Result<AofManifest> manifest = AofManifest::parse(text);
-  ASSERT_TRUE(manifest.ok()) << manifest.error().message;
-  EXPECT_EQ(manifest.value().format(), text);
-  EXPECT_EQ(manifest.value().incremental[1].name, "with space.3.incr.aof");
-}
-
-TEST(AofManifest, RefusesWhatItCannotTrust) {
-  const auto error = [](std::string_view text) {
-    Result<AofManifest> manifest = AofManifest::parse(text);
-    return manifest.ok() ? "" : manifest.error().message;
-  };
-  EXPECT_EQ(error("# a comment\nfile a seq 1 type b newpair x\n"), "");
-  EXPECT_THAT(error(""), HasSubstr("empty"));
-  EXPECT_THAT(error("file a seq 1 type b"), HasSubstr("cut short"));
-  EXPECT_THAT(error("file a seq 1 type q\n"), HasSubstr("line 1"));
-  EXPECT_THAT(error("file ../a seq 1 type b\n"), HasSubstr("not be a path"));
-  EXPECT_THAT(error("file a seq x type b\n"), HasSubstr("expected"));
-  EXPECT_THAT(error("file a seq 1\n"), HasSubstr("expected"));
-  EXPECT_THAT(error("file a seq 1 type b\nfile b seq 2 type b\n"), HasSubstr("line 2"));
-  EXPECT_THAT(error("file a seq 2 type i\nfile b seq 1 type i\n"), HasSubstr("ascending"));
-  EXPECT_THAT(error("file \"a\\x00b\" seq 1 type b\n"), HasSubstr("a NUL in the file name"));
-  EXPECT_THAT(error("file " + std::string(970, 'a') + " seq 1 type b\n"), HasSubstr("too long"));
-  EXPECT_THAT(error("file \"a seq 1 type b\n"), HasSubstr("quotes"));
-}
 
 TEST_F(AofTest, BeginsWithABaseAndAnIncrementalFile) {
   TestServer& server = start();
@@ -208,6 +176,24 @@ TEST_F(AofTest, IsTurnedOnAndOffWhileTheServerRuns) {
   server_->run("SET", "unseen", "by the AOF");
   server_->turn();
   EXPECT_FALSE(server_->persistence.info().aof_enabled);
+  EXPECT_EQ(restart().contents(), before);
+}
+
+// The files of a history that is being deleted and new ones must not have the same names.
+TEST_F(AofTest, ARewriteWhileItIsOffDoesNotEndWhatFollows) {
+  ASSERT_EQ(start().load(), "");
+  server_->run("SET", "before", "it was off");
+  server_->turn();
+  server_->configure("appendonly", "no");
+  ASSERT_TRUE(server_->persistence.start_rewrite().ok());
+  server_->cron();
+  server_->turn();
+  server_->configure("appendonly", "yes");
+  server_->cron();
+  server_->run("SET", "after", "it");
+  server_->turn();
+  server_->cron();
+  const Contents before = server_->contents();
   EXPECT_EQ(restart().contents(), before);
 }
 
