@@ -110,9 +110,10 @@ void FunctionEngine::run(Call& call, const Function& function, size_t key_count,
   call.emit_nothing();
   FunctionStats& stats = *function.stats;
   stats.last_call_ms = call.now_ms();
-  const std::string refused = script_refusal(
-      call, function.flags,
-      read_only ? "ERR Can not execute a function with write flag using fcall_ro." : "");
+  // What FCALL_RO says of a function that writes does not depend on where it is called.
+  const std::string refused = read_only && (function.flags & kNoWrites) == 0
+                                  ? "ERR Can not execute a function with write flag using fcall_ro."
+                                  : script_refusal(call, script_command_flags(function.flags, 0));
   if (!refused.empty()) {
     ++stats.calls.rejected;
     stats.set_last_error(refused);

@@ -46,6 +46,10 @@ Result<const Script*> ScriptEngine::compile(std::string_view source, ScriptOrigi
   return added;
 }
 
+uint32_t ScriptEngine::command_flags(const Script& script, uint32_t own) {
+  return script.has_shebang ? script_command_flags(script.function.flags, own) : own;
+}
+
 void ScriptEngine::flush() {
   cache_.clear();
   host_ = std::make_unique<LuaHost>(executor_, ScriptWorld::kScripts);
@@ -56,14 +60,14 @@ void ScriptEngine::run(Call& call, const Script& script, size_t key_count, bool 
   // The commands it runs emit their own effects.
   call.emit_nothing();
   cache_.touch(script);
-  if (script.has_shebang) {
-    const std::string refused = script_refusal(
-        call, script.function.flags,
-        read_only ? "ERR Can not execute a script with write flag using *_ro command." : "");
-    if (!refused.empty()) {
-      call.reply.error(refused);
-      return;
-    }
+  std::string refused = script_refusal(call, command_flags(script, 0));
+  if (refused.empty() && read_only && script.has_shebang &&
+      (script.function.flags & kNoWrites) == 0) {
+    refused = "ERR Can not execute a script with write flag using *_ro command.";
+  }
+  if (!refused.empty()) {
+    call.reply.error(refused);
+    return;
   }
   ScriptRun run;
   run.function = &script.function;

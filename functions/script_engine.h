@@ -39,6 +39,9 @@ class ScriptEngine {
   // SCRIPT FLUSH: forgets all scripts, and all that they have left in their Lua state.
   void flush();
 
+  // The CommandFlags of a command that runs this script: those that it declares, if it declares
+  // any, in place of the command's own.
+  static uint32_t command_flags(const Script& script, uint32_t own);
   // Runs a script: `call.args` is the whole request, with `key_count` keys from args[3] on. Writes
   // the reply.
   void run(Call& call, const Script& script, size_t key_count, bool read_only,

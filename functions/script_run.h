@@ -38,9 +38,12 @@ struct ScriptRun {
   KillOutcome request_kill();
 };
 
-// Why the server's state does not let a function or script with these flags run for this call;
-// empty when it does. `read_only_refusal` is what a caller that may not write (FCALL_RO) answers,
-// empty for one that may.
-std::string script_refusal(const Call& call, uint32_t flags, std::string_view read_only_refusal);
+// The CommandFlags of a command that runs a function or script with these FunctionFlags, in place
+// of its own ones.
+uint32_t script_command_flags(uint32_t flags, uint32_t own);
+
+// Why the server's state does not let a function or script with these CommandFlags run for this
+// call, as for any command; empty when it does.
+std::string script_refusal(const Call& call, uint32_t command_flags);
 
 }  // namespace tandem

@@ -111,7 +111,7 @@ std::string refusal(LuaHost& host, const ScriptRun& run, const Command& command,
   }
   // A function that has written goes on to its end: half of its writes would be worse than all.
   if (run.wrote) return {};
-  std::string refused = executor.refusal(host.script_client(), command);
+  std::string refused = executor.refusal(host.script_client(), command.flags);
   if ((run.flags & kAllowOom) != 0 && refused.starts_with("OOM ")) return {};
   return refused;
 }

@@ -307,6 +307,16 @@ void fcall_command(Call& call) { call_function(call, /*read_only=*/false); }
 // FCALL_RO function numkeys [key...] [arg...]
 void fcall_ro_command(Call& call) { call_function(call, /*read_only=*/true); }
 
+uint32_t flags_of_fcall(Services& services, Args args, uint32_t own) {
+  const Function* function = services.functions->functions().find_function(args[1]);
+  return function != nullptr ? script_command_flags(function->flags, own) : own;
+}
+
+// One that writes is refused when it is called, whatever the server's state is.
+uint32_t flags_of_fcall_ro(Services& services, Args args, uint32_t own) {
+  return flags_of_fcall(services, args, own) & ~uint32_t{kWrite | kDenyOom};
+}
+
 constexpr CommandRow kRows[] = {
     {.name = "fcall",
      .handler = fcall_command,
@@ -318,7 +328,8 @@ constexpr CommandRow kRows[] = {
      .since = "7.0.0",
      .group = "scripting",
      .complexity = "Depends on the function that is executed.",
-     .extra_flags = kMayReplicate},
+     .extra_flags = kMayReplicate,
+     .flags_of = flags_of_fcall},
     {.name = "fcall_ro",
      .handler = fcall_ro_command,
      .arity = -3,
@@ -328,7 +339,8 @@ constexpr CommandRow kRows[] = {
      .summary = "Calls a function that is flagged no-writes.",
      .since = "7.0.0",
      .group = "scripting",
-     .complexity = "Depends on the function that is executed."},
+     .complexity = "Depends on the function that is executed.",
+     .flags_of = flags_of_fcall_ro},
     {.name = "function",
      .arity = -2,
      .categories = "@slow",

@@ -5,6 +5,8 @@
 
 #include "functions/function_engine.h"
 #include "functions/script_engine.h"
+#include "functions/script_header.h"
+#include "functions/script_run.h"
 #include "server/base/strings.h"
 #include "server/commands/arguments.h"
 #include "server/commands/debug_sessions.h"
@@ -78,6 +80,17 @@ void eval_ro_command(Call& call) { eval_or_debug(call, /*read_only=*/true); }
 // EVALSHA sha1 numkeys [key...] [arg...]
 void evalsha_command(Call& call) { eval_sha(call, /*read_only=*/false); }
 void evalsha_ro_command(Call& call) { eval_sha(call, /*read_only=*/true); }
+
+uint32_t flags_of_eval(Services&, Args args, uint32_t own) {
+  const Result<ScriptHeader> header = parse_script_header(args[1]);
+  if (!header.ok() || !header.value().has_shebang) return own;
+  return script_command_flags(header.value().flags, own);
+}
+
+uint32_t flags_of_evalsha(Services& services, Args args, uint32_t own) {
+  const Script* script = services.scripts->find(args[1]);
+  return script != nullptr ? ScriptEngine::command_flags(*script, own) : own;
+}
 
 // SCRIPT LOAD script
 void load_command(Call& call) {
@@ -185,7 +198,8 @@ constexpr CommandRow kRows[] = {
      .since = "2.6.0",
      .group = "scripting",
      .complexity = kEvalComplexity,
-     .extra_flags = kMayReplicate},
+     .extra_flags = kMayReplicate,
+     .flags_of = flags_of_eval},
     {.name = "eval_ro",
      .handler = eval_ro_command,
      .arity = -3,
@@ -195,7 +209,8 @@ constexpr CommandRow kRows[] = {
      .summary = "Runs a script that only reads.",
      .since = "7.0.0",
      .group = "scripting",
-     .complexity = kEvalComplexity},
+     .complexity = kEvalComplexity,
+     .flags_of = flags_of_eval},
     {.name = "evalsha",
      .handler = evalsha_command,
      .arity = -3,
@@ -206,7 +221,8 @@ constexpr CommandRow kRows[] = {
      .since = "2.6.0",
      .group = "scripting",
      .complexity = kEvalComplexity,
-     .extra_flags = kMayReplicate},
+     .extra_flags = kMayReplicate,
+     .flags_of = flags_of_evalsha},
     {.name = "evalsha_ro",
      .handler = evalsha_ro_command,
      .arity = -3,
@@ -216,7 +232,8 @@ constexpr CommandRow kRows[] = {
      .summary = "Runs a known script that only reads, named by its SHA-1.",
      .since = "7.0.0",
      .group = "scripting",
-     .complexity = kEvalComplexity},
+     .complexity = kEvalComplexity,
+     .flags_of = flags_of_evalsha},
     {.name = "script",
      .arity = -2,
      .categories = "@slow",

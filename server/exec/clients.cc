@@ -121,14 +121,14 @@ void Executor::check_output_limit(Client& client) {
   client.close_now();
 }
 
-bool Executor::must_wait_for_pause(const Client& client, const Command& command) const {
+bool Executor::must_wait_for_pause(const Client& client, const Command& command, Args args) const {
   if (client.kind != ClientKind::kNormal || !paused()) return false;
   if (client.keeps_off_keys()) return false;
   // Who paused must be able to end it; Valkey lets these wait with all else.
   if (command.name == "client|unpause" || command.name == "client|pause") return false;
   if (clients_paused() && !state_.pause_writes_only) return true;
   const uint32_t flags =
-      command.is(kRunsTransaction) ? client.transaction.queued_flags : command.flags;
+      command.is(kRunsTransaction) ? client.transaction.queued_flags : flags_of(command, args);
   return (flags & (kWrite | kMayReplicate)) != 0;
 }
 

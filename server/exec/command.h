@@ -15,6 +15,7 @@
 namespace tandem {
 
 class Call;
+struct Services;
 
 // A request: the command's name and its arguments, views into the connection's input that are valid
 // for the call.
@@ -23,6 +24,10 @@ using Args = std::span<const std::string_view>;
 // Runs a command: checks its arguments, writes exactly one reply, and reports its changes to the
 // Call.
 using Handler = void (*)(Call&);
+
+// The CommandFlags of a request that runs what declares flags of its own, as a function does; `own`
+// are those of its row.
+using FlagsOf = uint32_t (*)(Services&, Args, uint32_t own);
 
 // What dispatch and COMMAND know of a command, one bit each; COMMAND prints those that have a name.
 enum CommandFlag : uint32_t {
@@ -71,6 +76,7 @@ struct CommandRow {
   std::string_view group = {};
   std::string_view complexity = {};
   uint32_t extra_flags = 0;  // CommandFlags that have no text
+  FlagsOf flags_of = nullptr;
 };
 
 struct KeySpec {

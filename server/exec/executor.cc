@@ -130,12 +130,12 @@ bool Executor::execute_in_batch(Client& client, Args args, Command* found) {
   }
   client.last_command = command;
   if (config_.settings().maxmemory > 0 || state_.over_memory_limit) make_room();
-  const std::string refused = check(client, *command);
+  const std::string refused = check(client, *command, args);
   if (!refused.empty()) {
     reject(client, command, refused);
     return true;
   }
-  if (must_wait_for_pause(client, *command)) {
+  if (must_wait_for_pause(client, *command, args)) {
     paused_clients_.push_back(client.id);
     client.block();
     return false;
@@ -263,14 +263,21 @@ bool Executor::refuse_attack(Client& client, std::string_view name) {
   return true;
 }
 
-Executor::Demand Executor::demand_of(const Client& client, const Command& command) {
-  const uint32_t own = command.flags;
+uint32_t Executor::flags_of(const Command& command, Args args) const {
+  const FlagsOf declared = command.row->flags_of;
+  return declared != nullptr ? declared(services_, args, command.flags) : command.flags;
+}
+
+Executor::Demand Executor::demand_of(const Client& client, const Command& command,
+                                     Args args) const {
+  // A function that is called at once looks at the server's state by itself, and counts refusals.
+  const uint32_t own = client.transaction.active ? flags_of(command, args) : command.flags;
   if (!command.is(kRunsTransaction)) return {own, ~own, command.name == "ping"};
   // EXEC stands for what it will run.
   return {own | client.transaction.queued_flags, ~own | client.transaction.missing_flags, false};
 }
 
-std::string Executor::check(const Client& client, const Command& command) const {
+std::string Executor::check(const Client& client, const Command& command, Args args) const {
   if (client.authenticated && !client.transaction.active && state_.all_well() &&
       !client.only_subscribes() && !client.keeps_off_keys()) {
     return {};
@@ -279,7 +286,7 @@ std::string Executor::check(const Client& client, const Command& command) const 
   if (!client.authenticated && !command.is(kNoAuth)) return "NOAUTH Authentication required.";
   const bool queueing = client.transaction.active && !command.is(kTransactionControl);
   if (queueing && command.is(kNoMulti)) return "ERR Command not allowed inside a transaction";
-  Demand demand = demand_of(client, command);
+  Demand demand = demand_of(client, command, args);
   // A queue takes memory whatever is in it.
   if (queueing) demand.flags |= kDenyOom;
   if (client.only_subscribes() && !command.is(kSubscriberMay)) {
@@ -296,9 +303,9 @@ std::string Executor::check(const Client& client, const Command& command) const 
   return refused;
 }
 
-std::string Executor::refusal(const Client& client, const Command& command) const {
+std::string Executor::refusal(const Client& client, uint32_t command_flags) const {
   if (client.kind == ClientKind::kPrimary) return {};
-  return state_refusal({command.flags, ~command.flags, false});
+  return state_refusal({command_flags, ~command_flags, false});
 }
 
 std::string Executor::state_refusal(const Demand& demand) const {
@@ -356,8 +363,9 @@ void Executor::queue(Client& client, Command& command, Args args) {
     queued.args.emplace_back(arg);
     transaction.queued_bytes += arg.size() + sizeof(std::string);
   }
-  transaction.queued_flags |= command.flags;
-  transaction.missing_flags |= ~command.flags;
+  const uint32_t flags = flags_of(command, args);
+  transaction.queued_flags |= flags;
+  transaction.missing_flags |= ~flags;
   transaction.queue.push_back(std::move(queued));
 }
 

@@ -140,9 +140,9 @@ class Executor final : public KeyspaceObserver, public ErrorListener {
   // Runs a command that has been resolved and whose argument count fits, as part of a transaction,
   // a function or the AOF: no checks of the client. The effects join the open unit.
   void call(Client& client, Command& command, Args args, Reply& reply);
-  // Whether the server's state lets this command run for a caller that is not itself a client
-  // request (a function's inner call). The error to reply, or empty.
-  std::string refusal(const Client& client, const Command& command) const;
+  // Whether the server's state lets what has these CommandFlags run for this client: a function, or
+  // a command that it runs. The error to reply, or empty.
+  std::string refusal(const Client& client, uint32_t command_flags) const;
 
   // Runs a transaction's queue, replying an array. WATCH has been checked.
   void run_transaction(Call& exec_call);
@@ -215,10 +215,12 @@ class Executor final : public KeyspaceObserver, public ErrorListener {
     uint32_t missing = 0;         // that it, or one of the commands, lacks
     bool answers_health = false;  // PING: says whether writes would be taken
   };
-  static Demand demand_of(const Client& client, const Command& command);
+  Demand demand_of(const Client& client, const Command& command, Args args) const;
+  // The flags of a request: its command's, or those that a function declares.
+  uint32_t flags_of(const Command& command, Args args) const;
 
   // The text of the refusal, or empty: what the client's rights and the server's state decide.
-  std::string check(const Client& client, const Command& command) const;
+  std::string check(const Client& client, const Command& command, Args args) const;
   std::string state_refusal(const Demand& demand) const;
   std::string write_refusal() const;
   bool refuse_attack(Client& client, std::string_view name);
@@ -231,7 +233,7 @@ class Executor final : public KeyspaceObserver, public ErrorListener {
   bool clients_paused() const {
     return state_.paused_until_ms != 0 && clock_.monotonic_ms() < state_.paused_until_ms;
   }
-  bool must_wait_for_pause(const Client& client, const Command& command) const;
+  bool must_wait_for_pause(const Client& client, const Command& command, Args args) const;
 
   Keyspace& keyspace_;
   Config& config_;

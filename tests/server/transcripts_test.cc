@@ -314,7 +314,7 @@ TEST_F(Refusals, FcallOnAReadOnlyReplica) {
   load(pair.primary, false);
   ASSERT_TRUE(eventually([&] { return caught_up(pair.primary, pair.replica); }));
   EXPECT_EQ(pair.replica.run("FCALL", "read", "1", "key"),
-            "(error) READONLY Can not run script with write flag on readonly replica");
+            "(error) READONLY You can't write against a read only replica.");
   load(pair.primary, true);
   ASSERT_TRUE(eventually([&] { return caught_up(pair.primary, pair.replica); }));
   EXPECT_EQ(pair.replica.run("FCALL", "read", "1", "key"), "\"value\"");

@@ -281,7 +281,7 @@ TEST_F(CallTest, AReplicaRunsOnlyNoWrites) {
   load_body("return 1");
   executor_.state().is_replica = true;
   EXPECT_EQ(run("FCALL", "f", "0"),
-            "(error) READONLY Can not run script with write flag on readonly replica");
+            "(error) READONLY You can't write against a read only replica.");
   EXPECT_EQ(run("FCALL_RO", "f", "0"),
             "(error) ERR Can not execute a function with write flag using fcall_ro.");
   executor_.state().is_replica = false;
@@ -300,8 +300,8 @@ TEST_F(CallTest, AStaleReplicaRunsOnlyAllowStale) {
   };
   go_stale(true);
   EXPECT_EQ(run("FCALL", "f", "0"),
-            "(error) MASTERDOWN Link with MASTER is down, replica-serve-stale-data is set to 'no' "
-            "and 'allow-stale' flag is not set on the script.");
+            "(error) MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to "
+            "'no'.");
   go_stale(false);
   load_body("return server.call('GET', 'k')", "'no-writes', 'allow-stale'");
   go_stale(true);
@@ -313,18 +313,31 @@ TEST_F(CallTest, APrimaryThatCannotPersistRunsOnlyNoWrites) {
       "server.register_function('w', function() return 1 end)\n"
       "server.register_function{function_name='r', callback=function() return 1 end,\n"
       "  flags={'no-writes'}}");
-  executor_.state().misconf = "MISCONF Redis is configured to save RDB snapshots, but ...";
-  EXPECT_EQ(run("FCALL", "w", "0"),
-            "(error) MISCONF Redis is configured to save RDB snapshots, but it's currently unable "
-            "to persist to disk. Writable scripts are blocked. Use 'no-writes' flag for read only "
-            "scripts.");
-  EXPECT_EQ(run("FCALL", "r", "0"), "(integer) 1");
   executor_.state().misconf = "MISCONF Errors writing to the AOF file: No space left on device";
   EXPECT_EQ(run("FCALL", "w", "0"),
-            "(error) MISCONF Redis is configured to persist data to AOF, but it's currently unable "
-            "to persist to disk. Writable scripts are blocked. Use 'no-writes' flag for read only "
-            "scripts. AOF error: No space left on device");
+            "(error) MISCONF Errors writing to the AOF file: No space left on device");
+  EXPECT_EQ(run("FCALL", "r", "0"), "(integer) 1");
   EXPECT_EQ(run("FCALL_RO", "r", "0"), "(integer) 1");
+}
+
+// As for any other command: what cannot run is refused when it is queued, and EXEC with it.
+TEST_F(CallTest, ATransactionIsRefusedWithTheFunctionThatMayNotRun) {
+  load(
+      "server.register_function('w', function() return 1 end)\n"
+      "server.register_function{function_name='r', callback=function() return 1 end,\n"
+      "  flags={'no-writes'}}");
+  executor_.state().is_replica = true;
+  const std::string refused = "(error) READONLY You can't write against a read only replica.";
+  run("MULTI");
+  EXPECT_EQ(run("FCALL", "r", "0"), "QUEUED");
+  EXPECT_EQ(run("EVAL", "#!lua flags=no-writes\nreturn 2", "0"), "QUEUED");
+  EXPECT_EQ(run("EXEC"), "[(integer) 1, (integer) 2]");
+  for (const std::vector<std::string>& writer :
+       {std::vector<std::string>{"FCALL", "w", "0"}, {"EVAL", "#!lua\nreturn 1", "0"}}) {
+    run("MULTI");
+    EXPECT_EQ(run(writer[0], writer[1], writer[2]), refused);
+    EXPECT_EQ(run("EXEC"), "(error) EXECABORT Transaction discarded because of previous errors.");
+  }
 }
 
 TEST_F(CallTest, OverTheMemoryLimitOnlyAllowOomRuns) {
@@ -335,8 +348,7 @@ TEST_F(CallTest, OverTheMemoryLimitOnlyAllowOomRuns) {
       "  callback=function() return server.call('SET', 'k', 'v') end}");
   configure("maxmemory", "1");
   EXPECT_EQ(run("FCALL", "w", "0"),
-            "(error) OOM allow-oom flag is not set on the script, can not run it when used memory "
-            "> 'maxmemory'");
+            "(error) OOM command not allowed when used memory > 'maxmemory'.");
   EXPECT_EQ(run("FCALL", "o", "0"), "OK");
 }
 

@@ -90,7 +90,7 @@ TEST_F(EvalTest, AReplicaRunsWhatOnlyReads) {
   EXPECT_EQ(script(writes),
             raised_by(writes, "READONLY You can't write against a read only replica."));
   EXPECT_EQ(script("#!lua\nreturn 1"),
-            "(error) READONLY Can not run script with write flag on readonly replica");
+            "(error) READONLY You can't write against a read only replica.");
   EXPECT_EQ(script("#!lua flags=no-writes\nreturn 1"), "(integer) 1");
 }
 
