@@ -102,15 +102,18 @@ Status check_file_limit(const Config& config) {
           std::to_string(limit.rlim_max - kOwnFiles));
 }
 
-Status listen_everywhere(const Settings& settings, UvLoop& loop, Server& server) {
-  const auto accepted = [&server](Link* link) -> LinkHandler* { return server.accept(link); };
-  const int backlog = static_cast<int>(settings.tcp_backlog);
+UvLoop::Accepted accepting(Server& server) {
+  return [&server](Link* link) -> LinkHandler* { return server.accept(link); };
+}
+
+Status listen_tcp_everywhere(const Settings& settings, UvLoop& loop, Server& server) {
   bool listening = false;
   for (const std::string& address : settings.bind) {
     if (settings.port == 0) break;
     const bool optional = address.starts_with('-');
-    const Status opened = loop.listen_tcp(optional ? address.substr(1) : address,
-                                          static_cast<int>(settings.port), backlog, accepted);
+    const Status opened =
+        loop.listen_tcp(optional ? address.substr(1) : address, static_cast<int>(settings.port),
+                        static_cast<int>(settings.tcp_backlog), accepting(server));
     if (!opened.ok() && !optional) return opened;
     listening |= opened.ok();
   }
@@ -118,9 +121,30 @@ Status listen_everywhere(const Settings& settings, UvLoop& loop, Server& server)
     return make_error(ErrorKind::kIo, "no address of the bind option could be listened on, port " +
                                           std::to_string(settings.port));
   }
-  if (settings.unixsocket.empty()) return {};
+  return {};
+}
+
+Status listen_everywhere(const Settings& settings, UvLoop& loop, Server& server) {
+  Status listening = listen_tcp_everywhere(settings, loop, server);
+  if (!listening.ok() || settings.unixsocket.empty()) return listening;
   return loop.listen_unix(settings.unixsocket, static_cast<unsigned>(settings.unixsocketperm),
-                          backlog, accepted);
+                          static_cast<int>(settings.tcp_backlog), accepting(server));
+}
+
+// CONFIG SET port and bind. The old sockets go first, as the new ones may want their addresses;
+// when that fails this runs again with the old values. Connections that there are stay.
+void follow_changed_addresses(Config& config, UvLoop& loop, Server& server) {
+  const auto follow = [&](std::string_view directive, std::string_view refusal) {
+    config.on_change({directive}, [&config, &loop, &server, refusal]() -> Status {
+      loop.close_tcp_listeners();
+      const Status listening = listen_tcp_everywhere(config.settings(), loop, server);
+      if (listening.ok()) return {};
+      log_warning("Could not listen: " + listening.error().to_string());
+      return make_error(ErrorKind::kIo, std::string(refusal));
+    });
+  };
+  follow("port", "Unable to listen on this port. Check server logs.");
+  follow("bind", "Failed to bind to specified addresses.");
 }
 
 Server::ShutdownOptions signal_shutdown(unsigned flags) {
@@ -226,6 +250,7 @@ int run(int argc, char** argv) {
   loop.set_tcp_keepalive(static_cast<int>(settings.tcp_keepalive));
   loop.set_before_flush([&server] { server.end_of_turn(); });
   handle_signals(config, loop, server);
+  follow_changed_addresses(config, loop, server);
   bool listened = false;
   const auto listen = [&]() -> Status {
     Status listening = listen_everywhere(settings, loop, server);

@@ -27,7 +27,7 @@ void config_get_command(Call& call) {
 }
 
 void config_set_command(Call& call) {
-  if (call.args.size() % 2 != 0) return call.wrong_arg_count();
+  if (call.args.size() % 2 != 0) return call.syntax_error();
   const Config::SetContext context{.loading = call.executor.state().loading,
                                    .local = is_local(call.client)};
   const Status status = call.executor.config().set(call.args.subspan(2), context);

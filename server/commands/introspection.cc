@@ -280,6 +280,21 @@ void command_list_command(Call& call) {
   for (std::string_view name : names) call.reply.bulk(name);
 }
 
+// Whether the operations of BITFIELD, from args[2] on, are not all GETs.
+bool bitfield_writes(Args args) {
+  size_t at = 2;
+  while (at < args.size()) {
+    if (equals_ignore_case(args[at], "get")) {
+      at += 3;
+    } else if (equals_ignore_case(args[at], "overflow")) {
+      at += 2;
+    } else {
+      return true;
+    }
+  }
+  return false;
+}
+
 // What a spec with VARIABLE_FLAGS means for these arguments: SET reads its key only with GET, and
 // BITFIELD that only GETs does not change its key.
 std::vector<std::string> actual_key_flags(const Command& command, const KeySpec& spec, Args args) {
@@ -292,6 +307,7 @@ std::vector<std::string> actual_key_flags(const Command& command, const KeySpec&
     });
     if (!gets) return {"OW", "UPDATE"};
   }
+  if (varies && command.name == "bitfield" && !bitfield_writes(args)) return {"RO", "ACCESS"};
   std::vector<std::string> flags = spec.flags;
   std::erase(flags, "VARIABLE_FLAGS");
   return flags;

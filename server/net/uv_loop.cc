@@ -339,6 +339,10 @@ void UvLoop::rest_from_accepting(Listener& listener, int reason) {
   });
 }
 
+void UvLoop::close_tcp_listeners() {
+  std::erase_if(listeners_, [](const auto& listener) { return !listener->unix_socket; });
+}
+
 void UvLoop::close_listeners() { listeners_.clear(); }
 
 void UvLoop::accept_from(Listener& listener) {

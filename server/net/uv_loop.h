@@ -50,6 +50,7 @@ class UvLoop final : public Loop {
   using Accepted = std::function<LinkHandler*(Link*)>;
   Status listen_tcp(const std::string& address, int port, int backlog, Accepted accepted);
   Status listen_unix(const std::string& path, unsigned mode, int backlog, Accepted accepted);
+  void close_tcp_listeners();
   void close_listeners();
   // Seconds between TCP keep-alive probes on accepted connections; 0: none.
   void set_tcp_keepalive(int seconds) { tcp_keepalive_ = seconds; }

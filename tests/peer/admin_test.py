@@ -6,6 +6,7 @@ Usage: admin_test.py PATH_TO_TANDEM_SERVER
 """
 
 import re
+import socket
 import sys
 
 import peers
@@ -144,6 +145,7 @@ command getkeys fcall f -1 a
 command getkeys set a b
 command getkeys copy a b
 command getkeys object encoding a
+command getkeysandflags bitfield k get u8 0
 command getkeysandflags set a b
 command getkeysandflags set a b get
 command getkeysandflags set a get
@@ -182,6 +184,8 @@ shutdown abort now
 time x
 info nosuch
 
+config set slowlog-log-slower-than -1
+slowlog reset
 slowlog len
 slowlog get
 slowlog get -1
@@ -327,6 +331,42 @@ class Comparison:
                     mine.pop(name)
             self.check("HELLO %d" % protocol, fields[0], fields[1])
 
+    def compare_addresses(self):
+        """CONFIG SET port and bind move the sockets at once; what cannot be listened on changes nothing."""
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            ours, theirs = [addresses_seen(server, str(taken.getsockname()[1])) for server in
+                            (self.ours, self.theirs)]
+        for mine, yours in zip(ours, theirs, strict=True):
+            self.check("an address, " + mine[0], mine, yours)
+
+
+def answers(host, port):
+    try:
+        with socket.create_connection((host, int(port)), peers.TIMEOUT) as client:
+            client.sendall(b"PING\r\n")
+            return client.recv(16) == b"+PONG\r\n"
+    except OSError:
+        return False
+
+
+def addresses_seen(server, taken):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        free = str(probe.getsockname()[1])
+    seen = []
+    client = server.connect()
+    steps = [("port", free), ("port", taken), ("bind", "127.0.0.2"), ("bind", "300.1.1.1"),
+             ("bind", "127.0.0.1 -::1"), ("port", "0")]
+    for name, value in steps:
+        reply = client.command("CONFIG", "SET", name, value)
+        now = client.command("CONFIG", "GET", name)[1].decode()
+        seen.append((name + " " + value.replace(free, "free").replace(taken, "taken"), reply,
+                     now.replace(free, "free"), answers("127.0.0.1", free), answers("127.0.0.2", free)))
+    client.close()
+    return seen
+
 
 def main():
     ours = peers.Server(sys.argv[1])
@@ -341,6 +381,7 @@ def main():
         comparison.compare_client_lines()
         comparison.compare_replies_off()
         comparison.compare_hello()
+        comparison.compare_addresses()
     finally:
         ours.stop()
         theirs.stop()
