@@ -98,7 +98,7 @@ Status check_file_limit(const Config& config) {
   if (limit.rlim_cur <= limit.rlim_max && setrlimit(RLIMIT_NOFILE, &limit) == 0) return {};
   return make_error(
       ErrorKind::kLimit,
-      "ERR The operating system is not able to handle the specified number of clients, try with " +
+      "The operating system is not able to handle the specified number of clients, try with " +
           std::to_string(limit.rlim_max - kOwnFiles));
 }
 
@@ -227,8 +227,7 @@ int run(int argc, char** argv) {
   });
   config.on_change({"dir"}, [&settings]() -> Status {
     if (chdir(settings.dir.c_str()) == 0) return {};
-    return make_error(ErrorKind::kIo,
-                      std::string("ERR Changing directory: ") + std::strerror(errno));
+    return make_error(ErrorKind::kIo, std::string("Changing directory: ") + std::strerror(errno));
   });
   config.on_change({"maxclients"}, [&config]() -> Status { return check_file_limit(config); });
   config.on_change({"tcp-keepalive"}, [&loop, &settings]() -> Status {

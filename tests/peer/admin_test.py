@@ -331,6 +331,10 @@ class Comparison:
                     mine.pop(name)
             self.check("HELLO %d" % protocol, fields[0], fields[1])
 
+    def compare_descriptor_limit(self):
+        replies = [connection.command("CONFIG", "SET", "maxclients", 50000000) for connection in self.connect(2)]
+        self.check("more clients than descriptors", *[re.sub(r"\d+", "N", reply) for reply in replies])
+
     def compare_addresses(self):
         """CONFIG SET port and bind move the sockets at once; what cannot be listened on changes nothing."""
         with socket.socket() as taken:
@@ -381,6 +385,7 @@ def main():
         comparison.compare_client_lines()
         comparison.compare_replies_off()
         comparison.compare_hello()
+        comparison.compare_descriptor_limit()
         comparison.compare_addresses()
     finally:
         ours.stop()

@@ -127,12 +127,6 @@ TEST_F(IntrospectionTest, GetKeysAndFlags) {
   EXPECT_EQ(run({"command", "getkeysandflags", "set", "a", "b"}), "*1 *2 $1 a ~2 +OW +update");
   EXPECT_EQ(run({"command", "getkeysandflags", "set", "a", "get", "GET"}),
             "*1 *2 $1 a ~3 +RW +access +update");
-  EXPECT_EQ(
-      run({"command", "getkeysandflags", "bitfield", "a", "OVERFLOW", "SAT", "GET", "u8", "0"}),
-      "*1 *2 $1 a ~2 +RO +access");
-  EXPECT_EQ(
-      run({"command", "getkeysandflags", "bitfield", "a", "GET", "u8", "0", "SET", "u8", "0", "1"}),
-      "*1 *2 $1 a ~3 +RW +access +update");
   EXPECT_EQ(run({"command", "getkeysandflags", "watch", "a", "b"}),
             "*2 *2 $1 a ~1 +RO *2 $1 b ~1 +RO");
 }
