@@ -62,7 +62,9 @@ def run(program):
         client.command("FUNCTION", "LOAD", LIBRARY)
         client.command("SCRIPT", "LOAD", KNOWN)
         peers.await_condition("the library", lambda: len(replica_client.command("FUNCTION", "LIST")) == 1)
-        found = answers(client, "all is well") + answers(replica_client, "on a replica")
+        found = answers(client, "all is well")
+        assert client.command("WAIT", 1, 20000) == 1
+        found += answers(replica_client, "on a replica")
         replica_client.command("CONFIG", "SET", "replica-serve-stale-data", "no")
         replica_client.command("REPLICAOF", "127.0.0.1", "1")
         found += answers(replica_client, "on a stale replica")
