@@ -55,24 +55,34 @@ bool UvLink::peer_is_loopback() const {
          peer_.starts_with("::1:");
 }
 
-void UvLink::update_events() {
-  if (closing_) return;
+int UvLink::wanted_events() const {
   // An end that has stopped sending may still read what is on its way to it.
   const bool owes_output = close_after_flush_ || held_;
-  const int wanted = (reading() ? UV_READABLE : 0) | (blocked_on_write_ ? UV_WRITABLE : 0) |
-                     (owes_output ? 0 : UV_DISCONNECT);
-  if (wanted == events_) return;
-  events_ = wanted;
-  if (wanted == 0) {
+  return (reading() ? UV_READABLE : 0) | (blocked_on_write_ ? UV_WRITABLE : 0) |
+         (owes_output ? 0 : UV_DISCONNECT);
+}
+
+// Telling the kernel costs system calls, and mostly replies are held and reading is paused for a
+// moment in which nothing arrives. Should something arrive, on_ready() has the polling end.
+void UvLink::update_events() {
+  if (closing_) return;
+  constexpr int kMayComeUnwanted = UV_READABLE | UV_DISCONNECT;
+  const int wanted = wanted_events();
+  if ((wanted & ~events_) != 0 || (events_ & ~wanted & ~kMayComeUnwanted) != 0) poll_for(wanted);
+}
+
+void UvLink::poll_for(int events) {
+  events_ = events;
+  if (events == 0) {
     uv_poll_stop(poll_);
     return;
   }
-  uv_poll_start(poll_, wanted, [](uv_poll_t* handle, int status, int events) {
+  uv_poll_start(poll_, events, [](uv_poll_t* handle, int status, int ready) {
     auto* link = static_cast<UvLink*>(handle->data);
     if (status < 0) {
       link->on_broken();
     } else {
-      link->on_ready(events);
+      link->on_ready(ready);
     }
   });
 }
@@ -83,11 +93,12 @@ bool UvLink::reading() const {
 
 void UvLink::on_ready(int events) {
   if (closing_) return;
-  if ((events & UV_WRITABLE) != 0) write_on();
+  if ((events & ~wanted_events()) != 0) poll_for(wanted_events());
+  if ((events & events_ & UV_WRITABLE) != 0) write_on();
   if (closing_) return;
   if ((events & UV_READABLE) != 0 && reading()) {
     read_once(loop_->shared_input(), UvLoop::kSharedInput);
-  } else if ((events & UV_DISCONNECT) != 0 && (events_ & UV_DISCONNECT) != 0 && !reading()) {
+  } else if ((events & wanted_events() & UV_DISCONNECT) != 0 && !reading()) {
     // Nobody reads (a blocked client): learn of the other end's leaving all the same.
     begin_close("connection closed by peer");
   }

@@ -62,13 +62,15 @@ class UvLink final : public Link {
   void discard_received();
   void give_back_input();
   void begin_close(std::string reason);
+  int wanted_events() const;
   void update_events();
+  void poll_for(int events);
 
   UvLoop* loop_;
   LinkHandler* handler_ = nullptr;
   uv_poll_t* poll_;  // freed by its close callback
   int fd_;
-  int events_ = 0;
+  int events_ = 0;  // that are polled for
   bool unix_;
   bool in_delivery_ = false;
   bool flush_scheduled_ = false;
