@@ -204,24 +204,24 @@ Status Aof::open_for_appending() {
   if (manifest_.incremental.empty()) {
     const std::string name = manifest_.add_incremental(config_.settings().appendfilename).name;
     log_notice("Creating AOF incr file " + name + " on server start");
-    Result<std::unique_ptr<WritableFile>> file = env_.create(path(name));
+    Result<std::shared_ptr<AofTail>> file = AofTail::create(env_, path(name));
     if (!file.ok()) return file.error();
     if (Status status = write_manifest(manifest_); !status.ok()) return status;
     switch_to(std::move(file).value());
   } else {
-    Result<std::unique_ptr<WritableFile>> file =
-        env_.open_append(path(manifest_.incremental.back().name));
+    Result<std::shared_ptr<AofTail>> file =
+        AofTail::open_append(env_, path(manifest_.incremental.back().name));
     if (!file.ok()) return file.error();
     // The process before this one may have been killed before its sync, and clients are about to
     // see what it wrote.
-    if (Status status = file.value()->sync(); !status.ok()) return status;
+    if (Status status = file.value()->sync_all(); !status.ok()) return status;
     switch_to(std::move(file).value());
   }
   stats_.base_size = size();
   return {};
 }
 
-void Aof::switch_to(std::unique_ptr<WritableFile> file) {
+void Aof::switch_to(std::shared_ptr<AofTail> file) {
   writer_.switch_to(std::move(file));
   settled_size_ = 0;
   std::vector<std::string> settled;

@@ -126,7 +126,7 @@ class Aof final : public EffectSink {
   Status settle_base(bool take_over);
   Status cut_last_file(const AofLoader& loader);
   Status open_for_appending();
-  void switch_to(std::unique_ptr<WritableFile> file);
+  void switch_to(std::shared_ptr<AofTail> file);
   void append_timestamp();
 
   Status prepare_directory();

@@ -79,7 +79,7 @@ Status Aof::open_next_incremental() {
     if (env_.exists(temporary)) {
       if (Status status = env_.remove(temporary); !status.ok()) return status;
     }
-    Result<std::unique_ptr<WritableFile>> file = env_.create(temporary);
+    Result<std::shared_ptr<AofTail>> file = AofTail::create(env_, temporary);
     if (!file.ok()) return file.error();
     switch_to(std::move(file).value());
     return {};
@@ -88,7 +88,7 @@ Status Aof::open_next_incremental() {
   if (Status status = writer_.sync_now(); !status.ok()) return status;
   AofManifest next = manifest_;
   const std::string name = next.add_incremental(config_.settings().appendfilename).name;
-  Result<std::unique_ptr<WritableFile>> file = env_.create(path(name));
+  Result<std::shared_ptr<AofTail>> file = AofTail::create(env_, path(name));
   if (!file.ok()) return file.error();
   Status status = write_manifest(next);
   if (!status.ok()) {

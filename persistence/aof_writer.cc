@@ -25,20 +25,23 @@ AofWriter::AofWriter(Config& config, Env& env, Clock& clock, Executor& executor)
       env_(env),
       clock_(clock),
       latency_(executor.watch().latency()),
-      held_(executor) {}
+      held_(executor),
+      syncs_(env, clock,
+             [this](const std::shared_ptr<AofTail>& file, const AofTail::Synced& synced,
+                    int64_t took_us) { sync_ended(file, synced, took_us); }) {}
 
 AofWriter::~AofWriter() { *alive_ = false; }
 
-void AofWriter::switch_to(std::unique_ptr<WritableFile> file) {
+void AofWriter::switch_to(std::shared_ptr<AofTail> file) {
   if (file_ != nullptr) {
     auto outcome = std::make_shared<Status>();
-    env_.run_in_background([old = std::move(file_), outcome] { *outcome = old->sync(); },
+    env_.run_in_background([old = std::move(file_), outcome] { *outcome = old->sync_all(); },
                            [this, outcome, alive = alive_] {
                              if (*alive && file_ != nullptr && !outcome->ok()) failed(*outcome);
                            });
   }
   file_ = std::move(file);
-  file_bytes_ = file_->size();
+  wrote(0);
 }
 
 void AofWriter::close() {
@@ -49,11 +52,12 @@ void AofWriter::close() {
 void AofWriter::drop_file() {
   file_.reset();
   file_bytes_ = 0;
-  written_ += std::exchange(buffer_, {}).size();
+  written_.bytes += std::exchange(buffer_, {}).size();
+  write_failed_ = false;
   if (sync_failed_) return;
-  synced_ = written_;
+  synced_.bytes = written_.bytes;
   last_status_ = {};
-  held_.release(written_);
+  held_.release(synced_.bytes);
 }
 
 size_t AofWriter::buffer_memory() const {
@@ -65,27 +69,32 @@ Status AofWriter::flush() {
   if (file_ == nullptr || buffer_.empty()) return {};
   const uint64_t size_before = file_->size();
   Status status = file_->append(buffer_);
-  if (!status.ok()) {
+  write_failed_ = !status.ok();
+  if (write_failed_) {
     // A half command at the end would be taken for damage: take it back, or go on behind it.
     size_t taken = file_->size() - size_before;
     if (taken > 0 && file_->truncate(size_before).ok()) taken = 0;
     buffer_.erase(0, taken);
-    written_ += taken;
-    file_bytes_ = file_->size();
+    wrote(taken);
     return status;
   }
-  written_ += buffer_.size();
-  file_bytes_ = file_->size();
-  written_mark_ = stream_position();
+  written_.mark = stream_position();
+  wrote(buffer_.size());
   buffer_.clear();
   if (buffer_.capacity() > kKeptBuffer) buffer_.shrink_to_fit();
   return {};
 }
 
+void AofWriter::wrote(uint64_t bytes) {
+  written_.bytes += bytes;
+  file_bytes_ = file_->size();
+  file_->set_written(written_);
+}
+
 Status AofWriter::timed_flush(bool child_active) {
   const LatencyTimer any(latency_, clock_, "aof-write");
   const LatencyTimer timer(latency_, clock_,
-                           sync_running_  ? "aof-write-pending-fsync"
+                           syncs_.any()   ? "aof-write-pending-fsync"
                            : child_active ? "aof-write-active-child"
                                           : "aof-write-alone");
   return flush();
@@ -93,7 +102,7 @@ Status AofWriter::timed_flush(bool child_active) {
 
 // With `everysec` a write waits for a running sync, but not forever.
 bool AofWriter::must_postpone() {
-  if (config_.settings().appendfsync != AppendFsync::kEverySecond || !sync_running_) {
+  if (config_.settings().appendfsync != AppendFsync::kEverySecond || !syncs_.any()) {
     postponed_since_ms_ = -1;
     return false;
   }
@@ -122,44 +131,47 @@ void AofWriter::end_of_turn(bool child_active) {
     }
   }
   const Settings& settings = config_.settings();
-  if (synced_ == written_ || settings.appendfsync == AppendFsync::kNo) {
-    if (!held_.empty()) held_.release(written_);
+  if (synced_.bytes == written_.bytes || settings.appendfsync == AppendFsync::kNo) {
+    if (!held_.empty()) held_.release(written_.bytes);
     return;
   }
   const bool always = settings.appendfsync == AppendFsync::kAlways;
-  if (!always && !held_.empty()) held_.release(written_);
+  if (!always && !held_.empty()) held_.release(written_.bytes);
   if (child_active && settings.no_appendfsync_on_rewrite) return;
-  if (always) held_.hold_all(written_);
-  if (sync_running_) return;
-  if (always || clock_.monotonic_ms() - last_sync_ms_ >= kSyncIntervalMs) start_sync();
+  if (always) {
+    held_.hold_all(written_.bytes);
+    start_sync();
+  } else if (!syncs_.any() && clock_.monotonic_ms() - last_sync_ms_ >= kSyncIntervalMs) {
+    start_sync();
+  }
 }
 
 void AofWriter::start_sync() {
-  sync_running_ = true;
   last_sync_ms_ = clock_.monotonic_ms();
-  auto outcome = std::make_shared<Status>();
-  env_.run_in_background(
-      [file = file_, outcome] { *outcome = file->sync(); },
-      [this, outcome, position = written_, mark = written_mark_, alive = alive_] {
-        if (*alive) sync_done(*outcome, position, mark);
-      });
+  syncs_.cover(file_);
 }
 
-void AofWriter::sync_done(const Status& status, uint64_t position, uint64_t mark) {
-  sync_running_ = false;
+void AofWriter::sync_ended(const std::shared_ptr<AofTail>& file, const AofTail::Synced& synced,
+                           int64_t took_us) {
   if (config_.settings().appendfsync == AppendFsync::kAlways) {
-    latency_.add("aof-fsync-always", 1000 * (clock_.monotonic_ms() - last_sync_ms_));
+    latency_.add("aof-fsync-always", took_us);
   }
-  if (file_ == nullptr) return;
-  if (!status.ok()) return failed_sync(status);
+  if (file != file_) return;  // it has been dropped, or replaced
+  if (!synced.status.ok()) return failed_sync(synced.status);
   if (sync_failed_) return;
-  succeeded();
-  synced_ = std::max(synced_, position);
-  synced_mark_ = std::max(synced_mark_, mark);
-  held_.release(synced_);
-  on_synced();
-  // Replies that came meanwhile wait for the next one.
+  // A write that failed meanwhile is not made good by this.
+  if (!write_failed_) succeeded();
+  advance_synced(synced.position);
+  // Replies that came while no further sync could begin wait for one.
   if (file_ != nullptr && !held_.empty()) start_sync();
+}
+
+// Syncs that overlap may end in any order.
+void AofWriter::advance_synced(const AofPosition& position) {
+  synced_.bytes = std::max(synced_.bytes, position.bytes);
+  synced_.mark = std::max(synced_.mark, position.mark);
+  held_.release(synced_.bytes);
+  on_synced();
 }
 
 Status AofWriter::sync_now() {
@@ -169,15 +181,12 @@ Status AofWriter::sync_now() {
     failed(status);
     return status;
   }
-  if (Status status = file_->sync(); !status.ok()) {
+  if (Status status = file_->sync_all(); !status.ok()) {
     failed_sync(status);
     return status;
   }
   succeeded();
-  synced_ = written_;
-  synced_mark_ = written_mark_;
-  held_.release(synced_);
-  on_synced();
+  advance_synced(written_);
   return {};
 }
 
@@ -185,8 +194,8 @@ Status AofWriter::sync_now() {
 // did.
 void AofWriter::refuse_replies() {
   if (config_.settings().appendfsync != AppendFsync::kAlways) return;
-  held_.hold_all(synced_ + 1);
-  held_.disconnect_beyond(synced_);
+  held_.hold_all(synced_.bytes + 1);
+  held_.disconnect_beyond(synced_.bytes);
 }
 
 void AofWriter::failed(const Status& status) {
@@ -197,7 +206,7 @@ void AofWriter::failed(const Status& status) {
   }
   last_status_ = status;
   last_retry_ms_ = clock_.monotonic_ms();
-  held_.disconnect_beyond(synced_);
+  held_.disconnect_beyond(synced_.bytes);
 }
 
 // Neither what the file holds nor what would be written behind it can be relied on. What it is
@@ -222,7 +231,7 @@ void AofWriter::succeeded() {
 
 void AofWriter::retry() {
   const bool due = clock_.monotonic_ms() - last_retry_ms_ >= kRetryIntervalMs;
-  if (file_ == nullptr || sync_running_ || !due) return;
+  if (file_ == nullptr || syncs_.any() || !due) return;
   last_retry_ms_ = clock_.monotonic_ms();
   if (Status status = flush(); !status.ok()) return failed(status);
   // What is written counts only once it is durable.

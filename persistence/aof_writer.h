@@ -6,6 +6,8 @@
 #include <string>
 #include <string_view>
 
+#include "persistence/aof_syncs.h"
+#include "persistence/aof_tail.h"
 #include "persistence/held_replies.h"
 #include "server/base/clock.h"
 #include "server/base/config.h"
@@ -17,7 +19,8 @@ namespace tandem {
 
 // Brings the stream of effects into the AOF's current file: buffers what a turn of the loop
 // produced, writes it at the turn's end, and makes it durable as `appendfsync` says, off the loop.
-// What fails is kept and tried again.
+// What fails is kept and tried again. With `always` a reply is held until a sync that began after
+// its effects were written has succeeded.
 class AofWriter {
  public:
   AofWriter(Config& config, Env& env, Clock& clock, Executor& executor);
@@ -34,7 +37,7 @@ class AofWriter {
 
   // Goes on at the end of `file`. Everything buffered so far belongs to the file before it, which
   // must have taken it (flush()); it is made durable and closed in the background.
-  void switch_to(std::unique_ptr<WritableFile> file);
+  void switch_to(std::shared_ptr<AofTail> file);
   // Drops the file and what is buffered: whatever took their place, or the user's wish, has made
   // them superfluous.
   void close();
@@ -64,18 +67,21 @@ class AofWriter {
   size_t buffer_memory() const;
   // Where the stream of bytes ends that has been appended, over all files, and how much of it is
   // durable.
-  uint64_t position() const { return written_ + buffer_.size(); }
-  uint64_t synced() const { return synced_; }
-  bool sync_running() const { return sync_running_; }
+  uint64_t position() const { return written_.bytes + buffer_.size(); }
+  uint64_t synced() const { return synced_.bytes; }
+  bool sync_running() const { return syncs_.any(); }
   uint64_t delayed_syncs() const { return delayed_syncs_; }
   void reset_stats() { delayed_syncs_ = 0; }
-  uint64_t synced_mark() const { return synced_mark_; }
+  uint64_t synced_mark() const { return synced_.mark; }
 
  private:
   bool must_postpone();
   Status timed_flush(bool child_active);
   void start_sync();
-  void sync_done(const Status& status, uint64_t position, uint64_t mark);
+  void sync_ended(const std::shared_ptr<AofTail>& file, const AofTail::Synced& synced,
+                  int64_t took_us);
+  void advance_synced(const AofPosition& position);
+  void wrote(uint64_t bytes);
   void failed(const Status& status);
   void failed_sync(const Status& status);
   void refuse_replies();
@@ -87,18 +93,16 @@ class AofWriter {
   Clock& clock_;
   LatencyMonitor& latency_;
   HeldReplies held_;
-  // Shared with a sync that is under way in the background.
-  std::shared_ptr<WritableFile> file_;
+  AofSyncs syncs_;
+  // Shared with syncs that are under way in the background.
+  std::shared_ptr<AofTail> file_;
   std::string buffer_;
 
-  // Positions in the stream of bytes, counted over all files since the start.
-  uint64_t written_ = 0;
-  uint64_t synced_ = 0;
-  uint64_t written_mark_ = 0;
-  uint64_t synced_mark_ = 0;
+  AofPosition written_;
+  AofPosition synced_;
   uint64_t file_bytes_ = 0;
 
-  bool sync_running_ = false;
+  bool write_failed_ = false;  // the last one
   bool sync_failed_ = false;
   bool failed_in_turn_ = false;  // in the one that has not ended yet
   int64_t last_sync_ms_ = 0;

@@ -86,7 +86,13 @@ class Env {
   // Runs `work` off the loop, jobs one after another in the order given, then `done` on the loop.
   // `work` must not touch what the loop owns. Only the loop thread calls this.
   virtual void run_in_background(std::function<void()> work, std::function<void()> done) = 0;
-  // The same for work that nobody waits for, and that no job of run_in_background() shall wait for.
+  // The same beside all other work, `delay_us` from now at the earliest: jobs of one lane run one
+  // after another, those of different lanes may end in any order. A lane is a thread, so let there
+  // be few; they are numbered from 0.
+  virtual void run_in_lane(size_t lane, int64_t delay_us, std::function<void()> work,
+                           std::function<void()> done) = 0;
+  // run_in_background() for work that nobody waits for, and that no job of run_in_background()
+  // shall wait for.
   virtual void run_at_leisure(std::function<void()> work);
 };
 

@@ -14,6 +14,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cerrno>
+#include <chrono>
 #include <condition_variable>
 #include <cstdlib>
 #include <cstring>
@@ -22,6 +23,7 @@
 #include <set>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "server/base/log.h"
 #include "server/base/memory.h"
@@ -166,9 +168,10 @@ class PosixFileLock final : public FileLock {
 class Worker {
  public:
   enum class Priority : uint8_t { kOfTheLoop, kLow };
+  using Time = std::chrono::steady_clock::time_point;
 
-  Worker(PostToLoop post_to_loop, Priority priority)
-      : post_to_loop_(std::move(post_to_loop)), priority_(priority) {}
+  Worker(PostToLoop post_to_loop, Priority priority, const char* name)
+      : post_to_loop_(std::move(post_to_loop)), priority_(priority), name_(name) {}
   ~Worker() {
     if (!thread_.joinable()) return;
     {
@@ -179,11 +182,11 @@ class Worker {
     thread_.join();
   }
 
-  void add(std::function<void()> work, std::function<void()> done) {
+  void add(std::function<void()> work, std::function<void()> done, Time not_before = {}) {
     if (!thread_.joinable()) start();
     {
       std::lock_guard guard(mutex_);
-      jobs_.push_back({std::move(work), std::move(done)});
+      jobs_.push_back({std::move(work), std::move(done), not_before});
     }
     wake_.notify_one();
   }
@@ -192,6 +195,7 @@ class Worker {
   struct Job {
     std::function<void()> work;
     std::function<void()> done;
+    Time not_before;
   };
 
   // Signals are the loop thread's to handle, but for those that this thread's own faults raise:
@@ -203,11 +207,8 @@ class Worker {
     pthread_sigmask(SIG_SETMASK, &blocked, &before);
     thread_ = std::thread([this] { run(); });
     pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    if (priority_ == Priority::kOfTheLoop) {
-      pthread_setname_np(thread_.native_handle(), "tandem-worker");
-      return;
-    }
-    pthread_setname_np(thread_.native_handle(), "tandem-leisure");
+    pthread_setname_np(thread_.native_handle(), name_);
+    if (priority_ == Priority::kOfTheLoop) return;
     // Where both share a core, handing over a job must not take it from the loop at once.
     const sched_param no_priority{};
     pthread_setschedparam(thread_.native_handle(), SCHED_BATCH, &no_priority);
@@ -222,6 +223,7 @@ class Worker {
       Job job = std::move(jobs_.front());
       jobs_.pop_front();
       lock.unlock();
+      if (job.not_before != Time{}) std::this_thread::sleep_until(job.not_before);
       job.work();
       job.work = nullptr;
       if (job.done) post_to_loop_(std::move(job.done));
@@ -231,6 +233,7 @@ class Worker {
 
   PostToLoop post_to_loop_;
   const Priority priority_;
+  const char* const name_;
   std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<Job> jobs_;
@@ -283,8 +286,9 @@ int run_child(const std::function<int()>& body) {
 class PosixEnv final : public Env {
  public:
   explicit PosixEnv(PostToLoop post_to_loop)
-      : worker_(post_to_loop, Worker::Priority::kOfTheLoop),
-        leisure_(std::move(post_to_loop), Worker::Priority::kLow) {}
+      : post_to_loop_(std::move(post_to_loop)),
+        worker_(post_to_loop_, Worker::Priority::kOfTheLoop, "tandem-worker"),
+        leisure_(post_to_loop_, Worker::Priority::kLow, "tandem-leisure") {}
 
   Result<std::unique_ptr<WritableFile>> open_append(const std::string& path) override {
     return open_writable(path, 0);
@@ -415,6 +419,19 @@ class PosixEnv final : public Env {
     worker_.add(std::move(work), std::move(done));
   }
 
+  void run_in_lane(size_t lane, int64_t delay_us, std::function<void()> work,
+                   std::function<void()> done) override {
+    assert(!in_child_);
+    if (lane >= lanes_.size()) lanes_.resize(lane + 1);
+    std::unique_ptr<Worker>& worker = lanes_[lane];
+    if (worker == nullptr) {
+      worker = std::make_unique<Worker>(post_to_loop_, Worker::Priority::kOfTheLoop, "tandem-lane");
+    }
+    const auto delay = std::chrono::microseconds(delay_us);
+    worker->add(std::move(work), std::move(done),
+                delay_us > 0 ? std::chrono::steady_clock::now() + delay : Worker::Time{});
+  }
+
   void run_at_leisure(std::function<void()> work) override {
     assert(!in_child_);
     leisure_.add(std::move(work), nullptr);
@@ -439,8 +456,10 @@ class PosixEnv final : public Env {
 
   std::shared_ptr<HeldLocks> held_locks_ = std::make_shared<HeldLocks>();
   bool in_child_ = false;
+  const PostToLoop post_to_loop_;
   Worker worker_;
   Worker leisure_;
+  std::vector<std::unique_ptr<Worker>> lanes_;
 };
 
 }  // namespace

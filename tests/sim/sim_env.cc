@@ -106,9 +106,7 @@ SimEnv::~SimEnv() {
   world_.drop_events(this);
   // Jobs own what they were to free; nothing that they do is seen any more.
   dead_ = true;
-  while (!jobs_.empty()) {
-    Job job = std::move(jobs_.front());
-    jobs_.pop_front();
+  for (Job& job : background_) {
     if (job.work) job.work();
   }
 }
@@ -264,27 +262,27 @@ void SimEnv::kill_child(ChildId id) {
   child->second.ends_us = world_.now_us();
 }
 
-void SimEnv::run_in_background(std::function<void()> work, std::function<void()> done) {
-  jobs_.push_back({std::move(work), std::move(done)});
-  if (!job_running_) start_job();
+void SimEnv::add_job(Jobs* jobs, int64_t delay_us, std::function<void()> work,
+                     std::function<void()> done) {
+  jobs->push_back({delay_us, std::move(work), std::move(done)});
+  if (jobs->size() == 1) start_job(jobs);
 }
 
 // A job takes effect somewhere between its start and the moment the loop hears of its end.
-void SimEnv::start_job() {
-  job_running_ = true;
+void SimEnv::start_job(Jobs* jobs) {
   const int64_t slowest_us = disk_.faults().slowest_sync_us;
   const int64_t takes_us = world_.between(20, world_.one_in(20) ? slowest_us : slowest_us / 20);
   const int64_t until_effect_us = world_.between(0, takes_us);
-  world_.schedule(this, until_effect_us, [this, rest_us = takes_us - until_effect_us] {
+  const int64_t delay_us = jobs->front().delay_us + until_effect_us;
+  world_.schedule(this, delay_us, [this, jobs, rest_us = takes_us - until_effect_us] {
     if (dead_) return;
-    jobs_.front().work();
-    jobs_.front().work = nullptr;
-    world_.schedule(this, rest_us, [this] {
+    jobs->front().work();
+    jobs->front().work = nullptr;
+    world_.schedule(this, rest_us, [this, jobs] {
       if (dead_) return;
-      std::function<void()> done = std::move(jobs_.front().done);
-      jobs_.pop_front();
-      job_running_ = false;
-      if (!jobs_.empty()) start_job();
+      std::function<void()> done = std::move(jobs->front().done);
+      jobs->pop_front();
+      if (!jobs->empty()) start_job(jobs);
       if (done) run_on_loop_(std::move(done));
     });
   });

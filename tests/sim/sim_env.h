@@ -14,7 +14,7 @@
 
 namespace tandem {
 
-// The machine as one process sees it: its disk, its children and its background thread. Ends with
+// The machine as one process sees it: its disk, its children and its background threads. Ends with
 // the process.
 class SimEnv final : public Env {
  public:
@@ -58,14 +58,22 @@ class SimEnv final : public Env {
   std::unique_ptr<ChildExit> poll_child(ChildId child) override;
   void kill_child(ChildId child) override;
 
-  void run_in_background(std::function<void()> work, std::function<void()> done) override;
+  void run_in_background(std::function<void()> work, std::function<void()> done) override {
+    add_job(&background_, 0, std::move(work), std::move(done));
+  }
+  void run_in_lane(size_t lane, int64_t delay_us, std::function<void()> work,
+                   std::function<void()> done) override {
+    add_job(&lanes_[lane], delay_us, std::move(work), std::move(done));
+  }
 
  private:
   class Writer;
   class Reader;
   struct Job {
+    int64_t delay_us;
     std::function<void()> work, done;
   };
+  using Jobs = std::deque<Job>;  // of one thread; the first one runs
   struct Child {
     ChildExit exit;
     int64_t ends_us = 0;
@@ -78,7 +86,9 @@ class SimEnv final : public Env {
   bool gone() const { return dead_ || child_gone_; }
   Status can_link(const std::string& path, const char* action, bool* proceed);
   Result<std::unique_ptr<WritableFile>> open_writable(const std::string& path, bool truncate);
-  void start_job();
+  void add_job(Jobs* jobs, int64_t delay_us, std::function<void()> work,
+               std::function<void()> done);
+  void start_job(Jobs* jobs);
   void trace(const char* action, const std::string& path, uint64_t number = 0);
 
   SimWorld& world_;
@@ -95,8 +105,8 @@ class SimEnv final : public Env {
       std::make_shared<std::map<std::string, bool>>();
   std::map<ChildId, Child> children_;
   ChildId last_child_ = 0;
-  std::deque<Job> jobs_;
-  bool job_running_ = false;
+  Jobs background_;
+  std::map<size_t, Jobs> lanes_;
 };
 
 }  // namespace tandem

@@ -112,6 +112,10 @@ class EmptyEnv final : public Env {
     work();
     loop_.after(0, std::move(done));
   }
+  void run_in_lane(size_t, int64_t, std::function<void()> work,
+                   std::function<void()> done) override {
+    run_in_background(std::move(work), std::move(done));
+  }
 
  private:
   static Error unsupported(const std::string& path) {

@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <future>
 #include <mutex>
@@ -258,6 +259,30 @@ TEST_F(PosixEnvTest, BackgroundJobsRunInOrderAndFinishOnTheLoop) {
   EXPECT_EQ(done, "abc");
   EXPECT_TRUE(off_loop);
   EXPECT_TRUE(on_loop);
+}
+
+TEST_F(PosixEnvTest, LanesRunBesideOneAnother) {
+  std::promise<void> gate;
+  std::string done;
+  env_->run_in_lane(
+      0, 0, [&] { gate.get_future().wait(); }, [&] { done += 'a'; });
+  env_->run_in_lane(
+      0, 0, [] {}, [&] { done += 'b'; });
+  env_->run_in_lane(
+      2, 0, [&] { gate.set_value(); }, [&] { done += 'c'; });
+  for (size_t finished = 0; finished < 3; std::this_thread::yield()) finished += posted_.run();
+  EXPECT_LT(done.find('a'), done.find('b'));
+  EXPECT_NE(done.find('c'), std::string::npos);
+}
+
+TEST_F(PosixEnvTest, AJobOfALaneMayHaveToWait) {
+  using Clock = std::chrono::steady_clock;
+  const Clock::time_point asked = Clock::now();
+  Clock::time_point began;
+  env_->run_in_lane(
+      0, 20'000, [&] { began = Clock::now(); }, [] {});
+  while (posted_.run() == 0) std::this_thread::yield();
+  EXPECT_GE(began - asked, std::chrono::milliseconds(20));
 }
 
 TEST_F(PosixEnvTest, DestructionFinishesQueuedJobs) {

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "persistence/aof_reader.h"
+#include "persistence/aof_tail.h"
 #include "tests/unit/persistence/test_server.h"
 
 namespace tandem {
@@ -506,6 +507,11 @@ class AlwaysTest : public AofTest {
     TestLink link;
     Client* client;
   };
+  // A turn of the loop.
+  void incr(Connection& connection) {
+    server_->run_as(*connection.client, "INCR", "n");
+    server_->persistence.end_of_turn();
+  }
 };
 
 TEST_F(AlwaysTest, RepliesWaitForTheDisk) {
@@ -525,18 +531,69 @@ TEST_F(AlwaysTest, RepliesWaitForTheDisk) {
   EXPECT_GT(writer.link.flushes, 0);
 }
 
-TEST_F(AlwaysTest, WritesDuringASyncShareTheNext) {
+TEST_F(AlwaysTest, WritesBeforeASyncBeginsShareIt) {
   Connection first(*server_), second(*server_), third(*server_);
-  server_->run_as(*first.client, "INCR", "n");
-  server_->persistence.end_of_turn();
-  for (Connection* connection : {&second, &third}) {
-    server_->run_as(*connection->client, "INCR", "n");
-    server_->persistence.end_of_turn();
+  for (Connection* connection : {&first, &second, &third}) {
+    incr(*connection);
     EXPECT_TRUE(connection->link.held);
   }
   EXPECT_EQ(env_.jobs(), 1u);
   env_.run_jobs();
   EXPECT_FALSE(first.link.held || second.link.held || third.link.held);
+}
+
+TEST_F(AlwaysTest, ASyncReleasesNothingThatWasWrittenAfterItBegan) {
+  Connection first(*server_), second(*server_);
+  incr(first);
+  env_.begin_job(0);
+  incr(second);
+  ASSERT_EQ(env_.jobs(), 2u);
+  env_.end_job(0);
+  EXPECT_FALSE(first.link.held);
+  EXPECT_TRUE(second.link.held);
+  env_.run_jobs();
+  EXPECT_FALSE(second.link.held);
+}
+
+TEST_F(AlwaysTest, ASyncReleasesAllThatWasWrittenBeforeItBegan) {
+  Connection first(*server_), second(*server_);
+  incr(first);
+  env_.begin_job(0);
+  incr(second);
+  env_.end_job(1);
+  EXPECT_FALSE(first.link.held || second.link.held);
+  // The first one's end changes nothing any more.
+  env_.run_jobs();
+  EXPECT_EQ(env_.jobs(), 0u);
+}
+
+TEST_F(AlwaysTest, WhenNoMoreSyncsMayOverlapTheEndOfOneBeginsTheNext) {
+  std::vector<std::unique_ptr<Connection>> connections;
+  for (size_t i = 0; i <= AofTail::kSyncs; ++i) {
+    connections.push_back(std::make_unique<Connection>(*server_));
+    incr(*connections.back());
+    if (i < AofTail::kSyncs) env_.begin_job(i);
+  }
+  EXPECT_EQ(env_.jobs(), AofTail::kSyncs);
+  env_.end_job(3);
+  for (size_t i = 0; i <= AofTail::kSyncs; ++i) EXPECT_EQ(connections[i]->link.held, i > 3) << i;
+  EXPECT_EQ(env_.jobs(), AofTail::kSyncs);
+  env_.run_jobs();
+  EXPECT_FALSE(connections.back()->link.held);
+}
+
+TEST_F(AlwaysTest, ASyncThatSucceedsDoesNotMakeUpForOneThatFailed) {
+  Connection first(*server_), second(*server_);
+  incr(first);
+  env_.begin_job(0);
+  incr(second);
+  env_.fail_syncs(true);
+  env_.end_job(1);
+  EXPECT_TRUE(first.link.closed && second.link.closed);
+  env_.fail_syncs(false);
+  env_.run_jobs();
+  server_->cron();
+  EXPECT_NE(server_->misconf(), "");
 }
 
 TEST_F(AlwaysTest, ReadsDoNotWaitWhenAllIsDurable) {

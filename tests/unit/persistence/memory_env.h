@@ -65,12 +65,17 @@ class MemoryEnv final : public Env {
   }
   // Runs the background jobs queued so far, and those that they queue.
   void run_jobs() {
-    while (!jobs_.empty()) {
-      auto [work, done] = std::move(jobs_.front());
-      jobs_.erase(jobs_.begin());
-      work();
-      if (done) done();
-    }
+    while (!jobs_.empty()) end_job(0);
+  }
+  // Each lane is a thread of its own: jobs may begin, and end, in any order.
+  void begin_job(size_t index) {
+    if (auto work = std::exchange(jobs_[index].first, nullptr)) work();
+  }
+  void end_job(size_t index) {
+    begin_job(index);
+    const auto done = std::move(jobs_[index].second);
+    jobs_.erase(jobs_.begin() + static_cast<std::ptrdiff_t>(index));
+    if (done) done();
   }
   size_t jobs() const { return jobs_.size(); }
   // The size of the file at each begin_sync().
@@ -168,6 +173,11 @@ class MemoryEnv final : public Env {
   }
   void kill_child(ChildId) override { hold_children = false; }
   void run_in_background(std::function<void()> work, std::function<void()> done) override {
+    jobs_.emplace_back(std::move(work), std::move(done));
+  }
+
+  void run_in_lane(size_t, int64_t, std::function<void()> work,
+                   std::function<void()> done) override {
     jobs_.emplace_back(std::move(work), std::move(done));
   }
 
