@@ -19,8 +19,7 @@ constexpr size_t kFirstKey = 3;
 
 }  // namespace
 
-FunctionEngine::FunctionEngine(Executor& executor)
-    : executor_(executor), host_(std::make_shared<LuaHost>(executor, ScriptWorld::kFunctions)) {
+FunctionEngine::FunctionEngine(Executor& executor) : executor_(executor), hosts_(executor) {
   executor_.watch().log().find_function = [this](std::string_view name) {
     const Function* function = functions_.find_function(name);
     return function == nullptr ? FunctionOrigin{}
@@ -42,13 +41,14 @@ Result<std::shared_ptr<const FunctionLibrary>> FunctionEngine::compile(std::stri
   if (!equals_ignore_case(header.value().engine, kEngineName)) {
     return make_error(ErrorKind::kInvalid, "Engine '" + header.value().engine + "' not found");
   }
-  auto library = std::make_shared<FunctionLibrary>(host_);
+  auto library = std::make_shared<FunctionLibrary>(hosts_.with_room());
   library->name = header.value().name;
   library->source = source;
   LibraryLoad load;
   load.library = library.get();
   load.limit_us = time_limit_ms * 1000;
-  const Status ran = host_->run_library(load, header.value().code);
+  const Status ran = library->host->run_library(load, header.value().code);
+  fault_line_ = library->host->fault_line();
   if (!ran.ok()) return ran.error();
   if (library->functions.empty()) {
     return make_error(ErrorKind::kInvalid, "No functions registered");
@@ -126,18 +126,21 @@ void FunctionEngine::run(Call& call, const Function& function, size_t key_count,
   run.flags = function.flags;
   run.debugger = debugger;
   run.started_ticks = call.started_ticks();
-  host_->run_function(run, call.args.subspan(kFirstKey, key_count),
-                      call.args.subspan(kFirstKey + key_count), call.reply);
+  struct Finish {
+    FunctionEngine& engine;
+    ~Finish() { engine.run_ = nullptr; }
+  } finish{*this};
+  run_ = &run;
+  function.library->host->run_function(run, call.args.subspan(kFirstKey, key_count),
+                                       call.args.subspan(kFirstKey + key_count), call.reply);
   call.count_also(stats.calls);
   if (run.error.empty()) return;
   ++stats.calls.failed;
   stats.set_last_error(run.error);
 }
 
-bool FunctionEngine::running() const { return host_->run() != nullptr; }
-
 RunningFunction FunctionEngine::running_function() const {
-  const ScriptRun& run = *host_->run();
+  const ScriptRun& run = *run_;
   RunningFunction running;
   running.name = run.function->name;
   running.command = run.shown_command;
@@ -146,11 +149,8 @@ RunningFunction FunctionEngine::running_function() const {
 }
 
 KillOutcome FunctionEngine::kill() {
-  ScriptRun* run = host_->run();
-  return run == nullptr ? KillOutcome::kNotBusy : run->request_kill();
+  return run_ == nullptr ? KillOutcome::kNotBusy : run_->request_kill();
 }
-
-size_t FunctionEngine::memory_bytes() const { return host_->memory_bytes(); }
 
 void FunctionEngine::reset_stats() {
   for (const auto& [name, library] : functions_.libraries()) {

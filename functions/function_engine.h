@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "functions/function_hosts.h"
 #include "functions/function_set.h"
 #include "functions/script_run.h"
 #include "server/base/result.h"
@@ -15,7 +16,7 @@ namespace tandem {
 
 class Call;
 class Executor;
-class LuaHost;
+class LineObserver;
 class ScriptDebugger;
 
 enum class RestorePolicy : uint8_t { kAppend, kReplace, kFlush };
@@ -27,7 +28,7 @@ struct RunningFunction {
   int64_t duration_ms = 0;
 };
 
-// The functions of the server: their libraries, the Lua state they live in, and the calls. On the
+// The functions of the server: their libraries, the Lua states they live in, and the calls. On the
 // loop thread only.
 class FunctionEngine {
  public:
@@ -37,8 +38,6 @@ class FunctionEngine {
   FunctionEngine& operator=(const FunctionEngine&) = delete;
 
   const FunctionSet& functions() const { return functions_; }
-  // The Lua state that all libraries live in.
-  LuaHost& host() { return *host_; }
   // Calls `visit(name, source)` for every library: what a snapshot writes and FUNCTION DUMP gives.
   void for_each_library(
       const std::function<void(std::string_view name, std::string_view source)>& visit) const;
@@ -68,20 +67,30 @@ class FunctionEngine {
   void run(Call& call, const Function& function, size_t key_count, bool read_only,
            ScriptDebugger* debugger = nullptr);
 
+  // The line of the library's code that ended the last compilation with an error; 0 when its text
+  // did not run.
+  int fault_line() const { return fault_line_; }
+  // Null: nobody. Otherwise it outlives the observation of all Lua code here (LuaHost).
+  void observe_lines(LineObserver* observer) { hosts_.observe_lines(observer); }
+
   // Whether a function runs: only commands that may run while it is busy can see it.
-  bool running() const;
+  bool running() const { return run_ != nullptr; }
+  // The one that runs; null when none does.
+  ScriptRun* current_run() { return run_; }
   RunningFunction running_function() const;
   // FUNCTION KILL, called from Executor::serve_while_busy.
   KillOutcome kill();
   // What Lua has allocated.
-  size_t memory_bytes() const;
+  size_t memory_bytes() const { return hosts_.memory_bytes(); }
   // CONFIG RESETSTAT: the functions' counters start again.
   void reset_stats();
 
  private:
   Executor& executor_;
-  std::shared_ptr<LuaHost> host_;
+  FunctionHosts hosts_;
   FunctionSet functions_;
+  ScriptRun* run_ = nullptr;
+  int fault_line_ = 0;
 };
 
 }  // namespace tandem

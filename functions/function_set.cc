@@ -34,10 +34,7 @@ bool is_function_name(std::string_view name) {
 FunctionLibrary::FunctionLibrary(std::shared_ptr<LuaHost> host_in)
     : host(std::move(host_in)), memory(LuaAllocator::make_owner()) {}
 
-FunctionLibrary::~FunctionLibrary() {
-  for (const auto& function : functions) host->release(function->callback);
-  host->release(memory);
-}
+FunctionLibrary::~FunctionLibrary() { host->release(*this); }
 
 size_t FunctionLibrary::memory_bytes() const {
   size_t bytes = sizeof(FunctionLibrary) + name.capacity() + source.capacity();

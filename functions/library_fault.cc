@@ -26,12 +26,12 @@ int take_position(std::string* text) {
 
 }  // namespace
 
-LibraryFault locate_fault(const Error& error, const LuaHost& host) {
+LibraryFault locate_fault(const Error& error, const FunctionEngine& engine) {
   LibraryFault fault;
   fault.message = error.message;
   int line = take_position(&fault.message);
   if (line == 0 && fault.message.starts_with("Error registering functions: ")) {
-    line = host.fault_line();
+    line = engine.fault_line();
   }
   if (line != 0) fault.line = line;
   return fault;

@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "functions/lua_host.h"
+#include "functions/function_engine.h"
 #include "server/base/result.h"
 
 namespace tandem {
@@ -13,8 +13,8 @@ struct LibraryFault {
   std::string message;
 };
 
-// Reads the error with which FunctionEngine::load() or load_into() has ended, before anything else
-// is loaded into that host.
-LibraryFault locate_fault(const Error& error, const LuaHost& host);
+// Reads the error with which load() or load_into() of this engine has ended, before it is to load
+// anything else.
+LibraryFault locate_fault(const Error& error, const FunctionEngine& engine);
 
 }  // namespace tandem

@@ -26,7 +26,6 @@ const char kStoppedKey = 0;
 // left, before it looks at all of it again: a long pause then costs little and saves most of the
 // looking at what stays, the code of many libraries.
 constexpr int kRoomyPause = 600;
-constexpr size_t kRoomyBytes = size_t{32} << 20;
 
 // Virtual machine instructions between two looks at the clock: well under a millisecond.
 constexpr int kHookInstructions = 100'000;
@@ -68,9 +67,10 @@ void forget_error(ExecutorStats& stats, std::string_view text) {
 
 }  // namespace
 
-LuaHost::LuaHost(Executor& executor, ScriptWorld world)
+LuaHost::LuaHost(Executor& executor, ScriptWorld world, std::shared_ptr<LuaWorld> shared)
     : executor_(executor),
       world_(world),
+      shared_(std::move(shared)),
       scripts_memory_(LuaAllocator::make_owner()),
       script_client_(executor.make_internal_client(ClientKind::kInternal)) {
   lua_ = lua_newstate(&LuaAllocator::reallocate, &allocator_);
@@ -127,6 +127,10 @@ Status LuaHost::run_library(LibraryLoad& load, std::string_view code) {
   load_ = nullptr;
   if (status == 0) {
     lua_settop(lua_, base_top_);
+    libraries_.push_back(load.library);
+    load.library->lua_bytes = load.library->memory->bytes();
+    library_bytes_ += load.library->lua_bytes;
+    unweighed_bytes_ += load.library->lua_bytes;
     return {};
   }
   std::string reason = std::exchange(stop_message_, {});
@@ -200,7 +204,8 @@ bool LuaHost::has_room(LuaMemoryOwner& owner) {
 // Whether so little is in use that several times as much garbage neither costs much nor comes near
 // the limit.
 bool LuaHost::has_spare_room(size_t limit) const {
-  return allocator_.bytes_in_use() < std::min(kRoomyBytes, limit / 4 / (kRoomyPause / 100));
+  return allocator_.bytes_in_use() <
+         std::min(shared_->roomy_bytes, limit / 4 / (kRoomyPause / 100));
 }
 
 // Where much is kept, the collector would let as much garbage pile up before it begins, and pass
@@ -291,13 +296,31 @@ void LuaHost::push_call_texts(lua_State* lua, CallTexts which) {
 
 void LuaHost::release(int callback) { luaL_unref(lua_, LUA_REGISTRYINDEX, callback); }
 
-void LuaHost::release(LuaMemoryOwner* owner) {
+void LuaHost::release(const FunctionLibrary& library) {
   constexpr size_t kLittle = 1 << 20;
-  released_bytes_ += owner->bytes();
-  LuaAllocator::release(owner);
+  std::erase(libraries_, &library);
+  library_bytes_ -= library.lua_bytes;
+  released_bytes_ += library.memory->bytes();
+  LuaAllocator::release(library.memory);
+  // Without a library, this goes as well.
+  if (libraries_.empty()) return;
+  for (const auto& function : library.functions) release(function->callback);
   if (released_bytes_ < std::max(kLittle, allocator_.bytes_in_use() / 4)) return;
   released_bytes_ = 0;
   lua_gc(lua_, LUA_GCCOLLECT, 0);
+}
+
+bool LuaHost::libraries_keep_less_than(size_t bytes) {
+  if (library_bytes_ >= bytes && unweighed_bytes_ > bytes / 4) weigh_libraries();
+  return library_bytes_ < bytes;
+}
+
+void LuaHost::weigh_libraries() {
+  lua_gc(lua_, LUA_GCCOLLECT, 0);
+  library_bytes_ = unweighed_bytes_ = released_bytes_ = 0;
+  for (FunctionLibrary* library : libraries_) {
+    library_bytes_ += library->lua_bytes = library->memory->bytes();
+  }
 }
 
 // The error that ended the function is on top of the stack.

@@ -13,6 +13,7 @@
 #include "functions/debugger.h"
 #include "functions/function_set.h"
 #include "functions/lua_allocator.h"
+#include "functions/lua_libraries.h"
 #include "functions/lua_reply.h"
 #include "functions/lua_result.h"
 #include "functions/script_run.h"
@@ -40,6 +41,14 @@ struct LibraryLoad {
 // EVAL.
 enum class ScriptWorld : uint8_t { kFunctions, kScripts };
 
+// What the hosts of one world share.
+struct LuaWorld {
+  static constexpr size_t kRoomyBytes = size_t{32} << 20;
+  // While a host has less in use, its collector waits longer between its rounds.
+  size_t roomy_bytes = kRoomyBytes;
+  RandomGenerator random;  // math.random's
+};
+
 // Is told of each line of Lua code before it runs: coverage, say.
 class LineObserver {
  public:
@@ -60,16 +69,17 @@ enum class CallTexts : uint8_t { kKeys, kArguments };
 // shows less while a library loads.
 class LuaHost {
  public:
-  LuaHost(Executor& executor, ScriptWorld world);
-  ~LuaHost();
+  LuaHost(Executor& executor, ScriptWorld world,
+          std::shared_ptr<LuaWorld> shared = std::make_shared<LuaWorld>());
+  ~LuaHost();  // on any thread
   LuaHost(const LuaHost&) = delete;
   LuaHost& operator=(const LuaHost&) = delete;
 
   // The host of a Lua state or coroutine.
   static LuaHost& of(lua_State* lua);
 
-  // Runs a library's code; its register_function calls fill in load.library. The error is the
-  // reason, without "ERR ".
+  // Runs a library's code; its register_function calls fill in load.library, which stays until its
+  // release(). The error is the reason, without "ERR ".
   Status run_library(LibraryLoad& load, std::string_view code);
   // The line of the library's code that ended the last run_library() with an error; 0 when its text
   // did not run.
@@ -82,11 +92,17 @@ class LuaHost {
                     std::span<const std::string_view> args, Reply& reply);
   // Gives back a closure kept with luaL_ref.
   void release(int callback);
-  // Lets go of an owner whose blocks are garbage; collects it when there is much.
-  void release(LuaMemoryOwner* owner);
+  // Lets go of a library, loaded or not; collects what it leaves when there is much.
+  void release(const FunctionLibrary& library);
+  // What the libraries here keep, and some of what loading them has left.
+  size_t library_bytes() const { return library_bytes_; }
+  // Whether they keep less than this; looks closer, by a full collection, where that is needed and
+  // many have come since it last did.
+  bool libraries_keep_less_than(size_t bytes);
 
   Executor& executor() { return executor_; }
   ScriptWorld world() const { return world_; }
+  RandomGenerator& random() { return shared_->random; }
   lua_State* state() { return lua_; }
   ScriptRun* run() { return run_; }
   LibraryLoad* load() { return load_; }
@@ -152,6 +168,7 @@ class LuaHost {
   void collect(LuaMemoryOwner& owner);
   bool has_spare_room(size_t limit) const;
   void pace_collector(size_t limit);
+  void weigh_libraries();
   void reply_without_room(const Function& function, Reply& reply);
   int push_call(const ScriptRun& run, std::span<const std::string_view> keys,
                 std::span<const std::string_view> args);
@@ -159,9 +176,13 @@ class LuaHost {
 
   Executor& executor_;
   const ScriptWorld world_;
+  const std::shared_ptr<LuaWorld> shared_;
   LuaAllocator allocator_;
   LuaMemoryOwner* const scripts_memory_;  // of all scripts, which keep nothing between calls
-  size_t released_bytes_ = 0;             // since the last collection for them
+  std::vector<FunctionLibrary*> libraries_;
+  size_t library_bytes_ = 0;    // the libraries' lua_bytes
+  size_t unweighed_bytes_ = 0;  // of those loaded since the last weighing
+  size_t released_bytes_ = 0;   // since the last collection for them
   bool paced_ = false;
   lua_State* lua_ = nullptr;
   std::unique_ptr<Client> script_client_;

@@ -47,20 +47,15 @@ int bit_tohex(lua_State* lua) {
   return 1;
 }
 
-// What math.random draws from: the generator of lrand48, its state in upvalue 1, so that neither
-// the process's own chance nor the other world's can be seen or set.
-uint64_t& random_state(lua_State* lua) {
-  return *static_cast<uint64_t*>(lua_touserdata(lua, lua_upvalueindex(1)));
+RandomGenerator& random_generator(lua_State* lua) {
+  return *static_cast<RandomGenerator*>(lua_touserdata(lua, lua_upvalueindex(1)));
 }
 
 // math.random([low,] [high])
 int math_random(lua_State* lua) {
-  constexpr uint64_t kMask = (uint64_t{1} << 48) - 1;
-  constexpr auto kRange = static_cast<uint64_t>(INT32_MAX);
-  uint64_t& state = random_state(lua);
-  state = (state * 0x5DEECE66DULL + 0xB) & kMask;
-  const lua_Number drawn =
-      static_cast<lua_Number>((state >> 17) % kRange) / static_cast<lua_Number>(kRange);
+  constexpr uint32_t kRange = INT32_MAX;
+  const lua_Number drawn = static_cast<lua_Number>(random_generator(lua).next() % kRange) /
+                           static_cast<lua_Number>(kRange);
   const int bounds = lua_gettop(lua);
   if (bounds > 2) return luaL_error(lua, "wrong number of arguments");
   if (bounds == 0) {
@@ -74,20 +69,18 @@ int math_random(lua_State* lua) {
   return 1;
 }
 
-constexpr uint64_t seeded(uint32_t seed) { return uint64_t{seed} << 16 | 0x330E; }
-
 // math.randomseed(integer)
 int math_randomseed(lua_State* lua) {
-  random_state(lua) = seeded(static_cast<uint32_t>(luaL_checkint(lua, 1)));
+  random_generator(lua).seed(static_cast<uint32_t>(luaL_checkint(lua, 1)));
   return 0;
 }
 
-void open_random(lua_State* lua) {
+void open_random(lua_State* lua, RandomGenerator& random) {
   lua_getglobal(lua, LUA_MATHLIBNAME);
-  *static_cast<uint64_t*>(lua_newuserdata(lua, sizeof(uint64_t))) = seeded(0x1234ABCD);
-  lua_pushvalue(lua, -1);
+  lua_pushlightuserdata(lua, &random);
   lua_pushcclosure(lua, math_random, 1);
-  lua_setfield(lua, -3, "random");
+  lua_setfield(lua, -2, "random");
+  lua_pushlightuserdata(lua, &random);
   lua_pushcclosure(lua, math_randomseed, 1);
   lua_setfield(lua, -2, "randomseed");
   lua_pop(lua, 1);
@@ -107,7 +100,7 @@ void open_os(lua_State* lua) {
 
 }  // namespace
 
-void open_script_libraries(lua_State* lua) {
+void open_script_libraries(lua_State* lua, RandomGenerator& random) {
   open_as_global(lua, "cjson", luaopen_cjson);
   lua_getglobal(lua, "cjson");
   open_json_encoder(lua);
@@ -118,7 +111,7 @@ void open_script_libraries(lua_State* lua) {
   lua_setfield(lua, -2, "tohex");
   lua_pop(lua, 1);
   open_os(lua);
-  open_random(lua);
+  open_random(lua, random);
   open_as_global(lua, "struct", open_struct);
   open_as_global(lua, "cmsgpack", open_msgpack);
 }

@@ -362,7 +362,7 @@ void open_sandbox(lua_State* lua, LuaHost& host) {
   open_library(lua, LUA_TABLIBNAME, luaopen_table);
   open_library(lua, LUA_STRLIBNAME, luaopen_string);
   open_library(lua, LUA_MATHLIBNAME, luaopen_math);
-  open_script_libraries(lua);
+  open_script_libraries(lua, host.random());
   check_base_functions(lua);
   check_library_functions(lua);
   protect_libraries(lua);

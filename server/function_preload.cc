@@ -115,7 +115,7 @@ Status Preloader::add_library(const std::string& where, std::string_view source)
   const Result<std::string> loaded =
       functions_.load_into(set_, source, /*replace=*/false, kLoadLimit_ms);
   if (loaded.ok()) return {};
-  const LibraryFault found = locate_fault(loaded.error(), functions_.host());
+  const LibraryFault found = locate_fault(loaded.error(), functions_);
   return fault(loaded.error().kind, where + ":" + std::to_string(found.line), found.message);
 }
 

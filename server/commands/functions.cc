@@ -68,7 +68,7 @@ void flush_command(Call& call) {
     call.reply.error("ERR FUNCTION FLUSH only supports SYNC|ASYNC option");
     return;
   }
-  // Lua gives the memory back step by step in either case.
+  // The Lua states are freed in the background in either case.
   engine(call).flush();
   call.changed();
   call.reply.ok();

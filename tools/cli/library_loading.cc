@@ -27,7 +27,7 @@ bool load_library(Server& server, const std::string& path, std::string_view sour
     *name = loaded.value();
     return true;
   }
-  LibraryFault found = locate_fault(loaded.error(), server.functions().host());
+  LibraryFault found = locate_fault(loaded.error(), server.functions());
   *fault = {path, found.line, std::move(found.message)};
   return false;
 }

@@ -253,7 +253,7 @@ Status TestFile::open_server() {
   Settings& settings = server.executor().config().mutable_settings();
   settings.busy_reply_threshold = std::llround(settings_.timeout_seconds * 1000);
   server.executor().serve_while_busy = [this] { stop_when_late(); };
-  if (settings_.coverage != nullptr) server.functions().host().observe_lines(settings_.coverage);
+  if (settings_.coverage != nullptr) server.functions().observe_lines(settings_.coverage);
   for (const std::string& path : libraries_) {
     std::string name;
     if (Status loaded = load_into_server(path, &name); !loaded.ok()) return loaded;
@@ -275,8 +275,9 @@ Status TestFile::load_into_server(const std::string& path, std::string* name) {
 void TestFile::stop_when_late() {
   if (!timed_out()) return;
   Server& server = server_->server();
-  for (LuaHost* host : {&server.functions().host(), &server.services().scripts->host()}) {
-    if (host->run() != nullptr) host->run()->kill = true;
+  for (ScriptRun* run :
+       {server.functions().current_run(), server.services().scripts->host().run()}) {
+    if (run != nullptr) run->kill = true;
   }
 }
 

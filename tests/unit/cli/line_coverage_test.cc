@@ -13,7 +13,7 @@ using testing::IsEmpty;
 
 class LineCoverageTest : public testing::Test {
  protected:
-  LineCoverageTest() { server_.server().functions().host().observe_lines(&coverage_); }
+  LineCoverageTest() { server_.server().functions().observe_lines(&coverage_); }
 
   void load(const std::string& path, const std::string& source) {
     coverage_.add_library(path, source);

@@ -74,6 +74,20 @@ class DebuggerTest : public FunctionFixture {
     debugger.finish();
     return std::string(bytes.view());
   }
+  // The same with a function; returns what FCALL answers.
+  std::string debug_function(std::string_view name) {
+    const Function* const function = engine_.functions().find_function(name);
+    OutputBuffer bytes;
+    RespEncoder reply(&bytes);
+    const std::vector<std::string_view> args = {"FCALL", name, "0"};
+    Call call(executor_, *client_, *executor_.commands().find("FCALL"), args, reply);
+    ScriptDebugger debugger(peer_, {.source = function->library->source,
+                                    .chunk = kFunctionChunk,
+                                    .top_level = function->name});
+    engine_.run(call, *function, 0, /*read_only=*/false, &debugger);
+    debugger.finish();
+    return std::string(bytes.view());
+  }
 
   ScriptedClient peer_;
 };
@@ -95,6 +109,23 @@ TEST_F(DebuggerTest, ShowsCommandsOfAStep) {
   EXPECT_THAT(peer_.lines()[2], "<redis> SET key arg");
   EXPECT_THAT(peer_.lines()[3], "<reply> \"+OK\"");
   EXPECT_EQ(peer_.lines().size(), 7u);
+}
+
+TEST_F(DebuggerTest, ShowsAFunctionOfAnyLuaState) {
+  // One that fills its Lua state comes first.
+  run("FUNCTION", "LOAD",
+      "#!lua name=large\nlocal kept = ('x'):rep(1000):rep(1000)\n"
+      "server.register_function('large', function() return #kept end)");
+  load_body("local n = #KEYS\nreturn n + 1");
+  peer_.say({"s"});
+  peer_.say({"p", "n"});
+  peer_.say({"c"});
+  EXPECT_EQ(debug_function("f"), ":1\r\n");
+  EXPECT_THAT(peer_.lines(),
+              ElementsAre("* Stopped at 3, stop reason = step over", "-> 3   local n = #KEYS",
+                          "* Stopped at 4, stop reason = step over", "-> 4   return n + 1",
+                          "<value> 0", "<endsession>"));
+  EXPECT_EQ(run("FCALL", "f", "0"), "(integer) 1");
 }
 
 TEST_F(DebuggerTest, RunsOnWithoutItsClient) {
