@@ -290,7 +290,7 @@ ScriptDebugger::Next ScriptDebugger::run_command(const Stop& stop, Words words) 
     log("<error> max lua stack reached");
     return Next::kStay;
   }
-  push_protected_call(lua, stop.host);
+  push_protected_call(lua);
   for (const std::string& word : words.subspan(1)) lua_pushlstring(lua, word.data(), word.size());
   stepping_ = true;
   const int status = lua_pcall(lua, static_cast<int>(words.size()) - 1, 1, 0);

@@ -9,6 +9,8 @@
 
 namespace tandem {
 
+class LuaHost;
+
 // Whoever blocks of Lua's memory are made for: answers for a block's bytes until the block is
 // freed, garbage that waits for the collector included. A block that changes its size stays with
 // its owner.
@@ -37,7 +39,8 @@ class LuaMemoryOwner {
 // each owner.
 class LuaAllocator {
  public:
-  LuaAllocator() = default;
+  // `host` is whose state has its memory here, if it is a host's.
+  explicit LuaAllocator(LuaHost* host = nullptr) : host_(host) {}
   ~LuaAllocator();
   LuaAllocator(const LuaAllocator&) = delete;
   LuaAllocator& operator=(const LuaAllocator&) = delete;
@@ -50,6 +53,8 @@ class LuaAllocator {
     lua_getallocf(lua, &self);
     return *static_cast<LuaAllocator*>(self);
   }
+
+  LuaHost* host() const { return host_; }
 
   // An owner lives until it is released and its last block is freed.
   static LuaMemoryOwner* make_owner() { return new LuaMemoryOwner; }
@@ -126,6 +131,7 @@ class LuaAllocator {
   Slab* spare_ = nullptr;
   size_t spare_count_ = 0;
   size_t bytes_in_use_ = 0;
+  LuaHost* const host_;
   LuaMemoryOwner own_;
   LuaMemoryOwner* current_ = &own_;
 };

@@ -17,8 +17,6 @@ namespace tandem {
 
 namespace {
 
-// The key under which the registry holds the host.
-const char kHostKey = 0;
 // What a stopped script leaves where a coroutine's error would be.
 const char kStoppedKey = 0;
 
@@ -75,9 +73,6 @@ LuaHost::LuaHost(Executor& executor, ScriptWorld world, std::shared_ptr<LuaWorld
       script_client_(executor.make_internal_client(ClientKind::kInternal)) {
   lua_ = lua_newstate(&LuaAllocator::reallocate, &allocator_);
   if (lua_ == nullptr) throw std::bad_alloc();
-  lua_pushlightuserdata(lua_, const_cast<char*>(&kHostKey));
-  lua_pushlightuserdata(lua_, this);
-  lua_rawset(lua_, LUA_REGISTRYINDEX);
   lua_pushlightuserdata(lua_, const_cast<char*>(&kStoppedKey));
   lua_pushliteral(lua_, "script stopped");
   lua_rawset(lua_, LUA_REGISTRYINDEX);
@@ -97,14 +92,6 @@ LuaHost::LuaHost(Executor& executor, ScriptWorld world, std::shared_ptr<LuaWorld
 LuaHost::~LuaHost() {
   lua_close(lua_);
   LuaAllocator::release(scripts_memory_);
-}
-
-LuaHost& LuaHost::of(lua_State* lua) {
-  lua_pushlightuserdata(lua, const_cast<char*>(&kHostKey));
-  lua_rawget(lua, LUA_REGISTRYINDEX);
-  auto* host = static_cast<LuaHost*>(lua_touserdata(lua, -1));
-  lua_pop(lua, 1);
-  return *host;
 }
 
 Status LuaHost::run_library(LibraryLoad& load, std::string_view code) {

@@ -76,7 +76,7 @@ class LuaHost {
   LuaHost& operator=(const LuaHost&) = delete;
 
   // The host of a Lua state or coroutine.
-  static LuaHost& of(lua_State* lua);
+  static LuaHost& of(lua_State* lua) { return *LuaAllocator::of(lua).host(); }
 
   // Runs a library's code; its register_function calls fill in load.library, which stays until its
   // release(). The error is the reason, without "ERR ".
@@ -111,7 +111,11 @@ class LuaHost {
   CommandCache& command_cache() { return command_cache_; }
   // The sink that builds the reply of a command on a Lua stack.
   LuaReply& reply() { return reply_; }
-  std::vector<std::string_view>& argument_views() { return argument_views_; }
+  // Room for so many arguments of a command, until the next call.
+  std::span<std::string_view> argument_views(size_t count) {
+    if (argument_views_.size() < count) argument_views_.resize(count);
+    return {argument_views_.data(), count};
+  }
   // The protocol replies are converted by, 2 or 3 (server.setresp).
   int protocol() const { return protocol_; }
   void set_protocol(int version) { protocol_ = version; }
@@ -177,7 +181,7 @@ class LuaHost {
   Executor& executor_;
   const ScriptWorld world_;
   const std::shared_ptr<LuaWorld> shared_;
-  LuaAllocator allocator_;
+  LuaAllocator allocator_{this};
   LuaMemoryOwner* const scripts_memory_;  // of all scripts, which keep nothing between calls
   std::vector<FunctionLibrary*> libraries_;
   size_t library_bytes_ = 0;    // the libraries' lua_bytes
@@ -187,7 +191,7 @@ class LuaHost {
   lua_State* lua_ = nullptr;
   std::unique_ptr<Client> script_client_;
   CommandCache command_cache_;
-  LuaReply reply_{2};  // behind the host, in the functions of server_api.h
+  LuaReply reply_{1};  // the functions that run commands have no other upvalues
   std::unique_ptr<LuaResultWriter> results_;
   int base_top_ = 0;    // the stack's height when nothing runs
   bool roomy_ = false;  // the collector waits longer between its rounds

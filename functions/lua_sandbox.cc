@@ -375,7 +375,7 @@ void open_sandbox(lua_State* lua, LuaHost& host) {
   lua_setglobal(lua, "server");
 
   lua_newtable(lua);
-  push_load_api(lua, host);
+  push_load_api(lua);
   forbid_missing_fields(lua);
   protect_table(lua);
   lua_pushvalue(lua, -1);

@@ -103,7 +103,7 @@ void read_named_arguments(lua_State* lua, Function* function, int callback_slot)
 }  // namespace
 
 int register_function(lua_State* lua) {
-  auto& host = *static_cast<LuaHost*>(lua_touserdata(lua, lua_upvalueindex(1)));
+  LuaHost& host = LuaHost::of(lua);
   const int count = lua_gettop(lua);
   if (count < 1 || count > 2) {
     raise_error(lua, "ERR wrong number of arguments to server.register_function");

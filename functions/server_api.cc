@@ -55,10 +55,6 @@ class NumberScratch {
   std::vector<std::unique_ptr<char[]>> allocated_;
 };
 
-LuaHost& host_upvalue(lua_State* lua) {
-  return *static_cast<LuaHost*>(lua_touserdata(lua, lua_upvalueindex(1)));
-}
-
 std::string_view text_at(lua_State* lua, int index) {
   size_t length = 0;
   const char* bytes = lua_tolstring(lua, index, &length);
@@ -146,15 +142,15 @@ bool run_command(lua_State* lua, LuaHost& host) {
   // A few slow commands may pass before the hook between Lua's instructions gets a turn.
   host.count_work(lua, kStepsOfACommand);
   NumberScratch numbers;
-  std::vector<std::string_view>& views = host.argument_views();
-  views.clear();
+  const std::span<std::string_view> views = host.argument_views(static_cast<size_t>(count));
   for (int i = 1; i <= count; ++i) {
+    std::string_view& view = views[static_cast<size_t>(i - 1)];
     switch (lua_type(lua, i)) {
       case LUA_TSTRING:
-        views.push_back(text_at(lua, i));
+        view = text_at(lua, i);
         break;
       case LUA_TNUMBER:
-        views.push_back(numbers.format(lua_tonumber(lua, i)));
+        view = numbers.format(lua_tonumber(lua, i));
         break;
       default:
         push_error(lua, "ERR Command arguments must be strings or integers");
@@ -201,14 +197,14 @@ void count_command_error(lua_State* lua, LuaHost& host) {
 }
 
 int api_call(lua_State* lua) {
-  LuaHost& host = host_upvalue(lua);
+  LuaHost& host = LuaHost::of(lua);
   if (!run_command(lua, host)) return 1;
   count_command_error(lua, host);
   return lua_error(lua);
 }
 
 int api_pcall(lua_State* lua) {
-  LuaHost& host = host_upvalue(lua);
+  LuaHost& host = LuaHost::of(lua);
   if (run_command(lua, host)) count_command_error(lua, host);
   return 1;
 }
@@ -227,7 +223,7 @@ int api_error_reply(lua_State* lua) {
   }
   std::string_view text = text_at(lua, 1);
   if (text.starts_with('-')) text.remove_prefix(1);
-  ScriptDebugger* const debugger = host_upvalue(lua).debugger();
+  ScriptDebugger* const debugger = LuaHost::of(lua).debugger();
   if (debugger != nullptr && debugger->shows_commands()) debugger->show_error_reply(text);
   lua_createtable(lua, 0, 1);
   if (text.find(' ') == std::string_view::npos) {
@@ -256,7 +252,7 @@ int api_setresp(lua_State* lua) {
   if (lua_gettop(lua) != 1) raise_error(lua, "ERR server.setresp() requires one argument.");
   const lua_Number version = lua_tonumber(lua, 1);
   if (version != 2 && version != 3) raise_error(lua, "ERR RESP version must be 2 or 3.");
-  host_upvalue(lua).set_protocol(static_cast<int>(version));
+  LuaHost::of(lua).set_protocol(static_cast<int>(version));
   return 0;
 }
 
@@ -297,7 +293,7 @@ int api_set_repl(lua_State* lua) {
     raise_error(
         lua, "ERR Invalid replication flags. Use REPL_AOF, REPL_REPLICA, REPL_ALL or REPL_NONE.");
   }
-  host_upvalue(lua).executor().effects().set_targets(static_cast<uint8_t>(targets));
+  LuaHost::of(lua).executor().effects().set_targets(static_cast<uint8_t>(targets));
   return 0;
 }
 
@@ -309,13 +305,13 @@ int api_replicate_commands(lua_State* lua) {
 
 // Outside the debugger there is nothing to stop in and nobody to print for.
 int api_breakpoint(lua_State* lua) {
-  ScriptDebugger* const debugger = host_upvalue(lua).debugger();
+  ScriptDebugger* const debugger = LuaHost::of(lua).debugger();
   if (debugger != nullptr) debugger->break_at_next_line();
   lua_pushboolean(lua, debugger != nullptr);
   return 1;
 }
 int api_debug(lua_State* lua) {
-  ScriptDebugger* const debugger = host_upvalue(lua).debugger();
+  ScriptDebugger* const debugger = LuaHost::of(lua).debugger();
   if (debugger != nullptr) debugger->show_values(lua);
   return 0;
 }
@@ -334,7 +330,7 @@ int api_acl_check_cmd(lua_State* lua) {
     }
     args.push_back(text_at(lua, i));
   }
-  if (host_upvalue(lua).executor().commands().resolve(args) == nullptr) {
+  if (LuaHost::of(lua).executor().commands().resolve(args) == nullptr) {
     raise_error(lua, "ERR Invalid command passed to server.acl_check_cmd()");
   }
   lua_pushboolean(lua, 1);
@@ -342,17 +338,15 @@ int api_acl_check_cmd(lua_State* lua) {
 }
 
 // In the table on top of the stack.
-void set_function(lua_State* lua, LuaHost& host, const char* name, lua_CFunction function) {
-  lua_pushlightuserdata(lua, &host);
-  lua_pushcclosure(lua, function, 1);
+void set_function(lua_State* lua, const char* name, lua_CFunction function) {
+  lua_pushcfunction(lua, function);
   lua_setfield(lua, -2, name);
 }
 
 // One that runs commands.
-void push_call_function(lua_State* lua, LuaHost& host, lua_CFunction function) {
-  lua_pushlightuserdata(lua, &host);
+void push_call_function(lua_State* lua, lua_CFunction function) {
   LuaReply::push_upvalues(lua);
-  lua_pushcclosure(lua, function, 1 + LuaReply::kUpvalues);
+  lua_pushcclosure(lua, function, LuaReply::kUpvalues);
 }
 
 void set_text(lua_State* lua, const char* name, std::string_view text) {
@@ -379,8 +373,8 @@ int version_number(std::string_view version) {
 }
 
 // What the API has at any time.
-void set_common_fields(lua_State* lua, LuaHost& host) {
-  set_function(lua, host, "log", api_log);
+void set_common_fields(lua_State* lua) {
+  set_function(lua, "log", api_log);
   set_number(lua, "LOG_DEBUG", static_cast<int>(LogLevel::kDebug));
   set_number(lua, "LOG_VERBOSE", static_cast<int>(LogLevel::kVerbose));
   set_number(lua, "LOG_NOTICE", static_cast<int>(LogLevel::kNotice));
@@ -397,36 +391,34 @@ void set_common_fields(lua_State* lua, LuaHost& host) {
 void push_call_api(lua_State* lua, LuaHost& host) {
   // Sparse, and `call` comes first: it is looked up all the time, and found at the first look.
   lua_createtable(lua, 0, 256);
-  push_call_function(lua, host, api_call);
+  push_call_function(lua, api_call);
   lua_setfield(lua, -2, "call");
-  set_common_fields(lua, host);
-  push_call_function(lua, host, api_pcall);
+  set_common_fields(lua);
+  push_call_function(lua, api_pcall);
   lua_setfield(lua, -2, "pcall");
-  set_function(lua, host, "error_reply", api_error_reply);
-  set_function(lua, host, "status_reply", api_status_reply);
-  set_function(lua, host, "setresp", api_setresp);
-  set_function(lua, host, "sha1hex", api_sha1hex);
-  set_function(lua, host, "set_repl", api_set_repl);
+  set_function(lua, "error_reply", api_error_reply);
+  set_function(lua, "status_reply", api_status_reply);
+  set_function(lua, "setresp", api_setresp);
+  set_function(lua, "sha1hex", api_sha1hex);
+  set_function(lua, "set_repl", api_set_repl);
   set_number(lua, "REPL_NONE", 0);
   set_number(lua, "REPL_AOF", kEffectToAof);
   set_number(lua, "REPL_REPLICA", kEffectToReplicas);
   set_number(lua, "REPL_SLAVE", kEffectToReplicas);
   set_number(lua, "REPL_ALL", kEffectToAll);
-  set_function(lua, host, "acl_check_cmd", api_acl_check_cmd);
-  set_function(lua, host, "breakpoint", api_breakpoint);
-  set_function(lua, host, "debug", api_debug);
+  set_function(lua, "acl_check_cmd", api_acl_check_cmd);
+  set_function(lua, "breakpoint", api_breakpoint);
+  set_function(lua, "debug", api_debug);
   if (host.world() != ScriptWorld::kScripts) return;
-  set_function(lua, host, "replicate_commands", api_replicate_commands);
+  set_function(lua, "replicate_commands", api_replicate_commands);
 }
 
-void push_protected_call(lua_State* lua, LuaHost& host) {
-  push_call_function(lua, host, api_pcall);
-}
+void push_protected_call(lua_State* lua) { push_call_function(lua, api_pcall); }
 
-void push_load_api(lua_State* lua, LuaHost& host) {
+void push_load_api(lua_State* lua) {
   lua_newtable(lua);
-  set_common_fields(lua, host);
-  set_function(lua, host, "register_function", register_function);
+  set_common_fields(lua);
+  set_function(lua, "register_function", register_function);
 }
 
 }  // namespace tandem

@@ -19,9 +19,10 @@ constexpr std::string_view kExec = "*1\r\n$4\r\nEXEC\r\n";
 void EffectStream::remove_sink(EffectSink* sink) { std::erase(sinks_, sink); }
 
 bool EffectStream::wanted() const {
-  return std::any_of(sinks_.begin(), sinks_.end(), [this](const EffectSink* sink) {
-    return sink->wants_effects() && (sink->target() & targets_) != 0;
-  });
+  for (const EffectSink* sink : sinks_) {
+    if (sink->wants_effects() && (sink->target() & targets_) != 0) return true;
+  }
+  return false;
 }
 
 // Remembers that what stands in pending_ from `begin` on is for targets_ only.
