@@ -43,9 +43,9 @@ void SimClient::resume() {
 
 void SimClient::connect_anew(const std::string& server) {
   connection_.set_server(server);
-  if (!connection_.connected()) return;
-  connection_.abandon();
-  find_out();
+  const bool was_connected = connection_.connected();
+  connection_.forsake();
+  if (was_connected) find_out();
 }
 
 // Learns what has become of unanswered operations, then connects again.

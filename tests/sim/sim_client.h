@@ -38,6 +38,9 @@ class SimConnection {
   void send(const std::vector<Words>& requests);
   // Gives the connection up, if there is one; on_lost is not called.
   void abandon();
+  // The same, and what the last connection has not delivered yet is lost: should its server become
+  // the primary again, it does not run requests of another time.
+  void forsake();
   // Whether the server's end of the last connection is still there.
   bool peer_lives() const { return network_.peer_lives(link_id_); }
 

@@ -70,6 +70,11 @@ void SimConnection::send(const std::vector<Words>& requests) {
   link_->schedule_flush();
 }
 
+void SimConnection::forsake() {
+  network_.discard(link_id_);
+  abandon();
+}
+
 void SimConnection::abandon() {
   if (link_ == nullptr) return;
   handlers_.back()->forget();

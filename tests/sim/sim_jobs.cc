@@ -198,6 +198,8 @@ void SimJobs::begin_anew() {
 void SimJobs::connect_anew(const std::string& server) {
   producer_.set_server(server);
   consumer_.set_server(server);
+  producer_.forsake();
+  consumer_.forsake();
   begin_anew();
 }
 

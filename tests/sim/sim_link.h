@@ -61,6 +61,7 @@ class SimLink final : public Link {
   bool blocked_on_write_ = false;
   bool close_after_flush_ = false;
   bool closing_ = false;
+  bool reset_ = false;  // by the other end: nothing arrives any more
   std::string close_reason_;
 };
 

@@ -38,6 +38,13 @@ SimLink* SimNetwork::find(uint64_t id) const {
 
 bool SimNetwork::peer_lives(uint64_t link_id) const { return links_.contains(link_id ^ 1); }
 
+void SimNetwork::discard(uint64_t link_id) {
+  SimLink* peer = find(link_id ^ 1);
+  if (peer == nullptr) return;
+  peer->reset_ = true;
+  peer->received_.clear();
+}
+
 void SimNetwork::cut(const std::string& a, const std::string& b) {
   constexpr int64_t kSoonUs = 5'000;
   constexpr int64_t kLateUs = 1'500'000;
@@ -79,7 +86,7 @@ int64_t SimNetwork::arrival_us(const SimLink& sender, SimLink* receiver) {
 
 void SimNetwork::arrive(uint64_t id, std::string bytes) {
   SimLink* link = find(id);
-  if (link == nullptr || link->closing_) return;
+  if (link == nullptr || link->closing_ || link->reset_) return;
   world_.trace(link->loop_.host(), "receives from " + link->peer_host_, id, bytes.size());
   link->received_.append(bytes);
   link->loop_.handle([this, id] {

@@ -46,6 +46,8 @@ class SimNetwork {
 
   // Whether the other end of a connection still exists, so that what was sent may yet be read.
   bool peer_lives(uint64_t link_id) const;
+  // What was sent and not read yet never will be, as after a reset of the connection.
+  void discard(uint64_t link_id);
 
  private:
   friend class SimLink;
