@@ -110,7 +110,7 @@ class EmptyEnv final : public Env {
   void kill_child(ChildId) override {}
   void run_in_background(std::function<void()> work, std::function<void()> done) override {
     work();
-    loop_.after(0, std::move(done));
+    if (done) loop_.after(0, std::move(done));
   }
   void run_in_lane(size_t, int64_t, std::function<void()> work,
                    std::function<void()> done) override {
