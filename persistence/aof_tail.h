@@ -29,7 +29,7 @@ struct AofPosition {
 // written back.
 class AofTail {
  public:
-  static constexpr size_t kSyncs = 8;  // that may be under way
+  static constexpr size_t kSyncs = 4;  // that may be under way
 
   static Result<std::shared_ptr<AofTail>> create(Env& env, const std::string& path);
   static Result<std::shared_ptr<AofTail>> open_append(Env& env, const std::string& path);
