@@ -26,8 +26,9 @@ Result<std::shared_ptr<AofTail>> AofTail::opened(Env& env, const std::string& pa
 }
 
 void AofTail::set_written(AofPosition position) {
-  written_bytes_ = position.bytes;
+  // In this order: who sees the bytes sees their mark, or a later one.
   written_mark_ = position.mark;
+  written_bytes_ = position.bytes;
 }
 
 AofTail::Synced AofTail::sync(size_t number) {

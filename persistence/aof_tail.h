@@ -60,8 +60,8 @@ class AofTail {
 
   std::unique_ptr<WritableFile> writer_;
   std::array<std::unique_ptr<WritableFile>, kSyncs> to_sync_;
-  // Stored after what they tell of has been written, loaded before a sync begins: each is true on
-  // its own.
+  // Stored after what they tell of has been written, the mark first; loaded before a sync begins,
+  // the mark last.
   std::atomic<uint64_t> written_bytes_{0};
   std::atomic<uint64_t> written_mark_{0};
   std::atomic<bool> sync_expected_{false};

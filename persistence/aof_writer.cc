@@ -1,6 +1,5 @@
 #include "persistence/aof_writer.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "server/base/log.h"
@@ -41,6 +40,10 @@ void AofWriter::switch_to(std::shared_ptr<AofTail> file) {
                            });
   }
   file_ = std::move(file);
+  // The stream so far is in the files before this one, or in the dataset that the new base is made
+  // of; it may be another stream than it was.
+  written_.mark = stream_position();
+  if (synced_.bytes == written_.bytes) synced_.mark = written_.mark;
   wrote(0);
 }
 
@@ -166,10 +169,10 @@ void AofWriter::sync_ended(const std::shared_ptr<AofTail>& file, const AofTail::
   if (file_ != nullptr && !held_.empty()) start_sync();
 }
 
-// Syncs that overlap may end in any order.
+// Syncs that overlap may end in any order. Marks do not always grow: a full sync begins a stream
+// anew.
 void AofWriter::advance_synced(const AofPosition& position) {
-  synced_.bytes = std::max(synced_.bytes, position.bytes);
-  synced_.mark = std::max(synced_.mark, position.mark);
+  if (position.bytes >= synced_.bytes) synced_ = position;
   held_.release(synced_.bytes);
   on_synced();
 }

@@ -214,6 +214,25 @@ TEST_F(AofTest, ANewDatasetBeginsANewHistory) {
             (Contents{{{0, "new"}, "string:dataset"}, {{2, "n"}, "string:2"}}));
 }
 
+// REPLCONF ACK tells the new primary how much of *its* stream is durable.
+TEST_F(AofTest, ANewDatasetForgetsHowMuchOfTheOldStreamWasDurable) {
+  ASSERT_EQ(start().load(), "");
+  ReplicationPosition position{std::string(40, 'a'), 1000, 0};
+  server_->persistence.hooks().replication_position = [&] { return position; };
+  server_->run("SET", "old", "dataset");
+  ASSERT_TRUE(server_->persistence.sync_aof().ok());
+  EXPECT_EQ(server_->persistence.synced_position(), 1000u);
+  position.offset = 10;
+  server_->persistence.dataset_replaced();
+  EXPECT_EQ(server_->persistence.synced_position(), 0u);
+  server_->cron();
+  EXPECT_EQ(server_->persistence.synced_position(), 10u);
+  server_->persistence.on_forwarded_stream(0, command({"INCR", "n"}));
+  position.offset = 20;
+  ASSERT_TRUE(server_->persistence.sync_aof().ok());
+  EXPECT_EQ(server_->persistence.synced_position(), 20u);
+}
+
 TEST_F(AofTest, AFirstRewriteUnderWayIsFinishedBeforeLeaving) {
   for (const bool running : {true, false}) {
     server_.reset();
