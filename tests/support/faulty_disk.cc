@@ -74,8 +74,9 @@ void FaultyDisk::lose_power(const std::string& directory, std::mt19937_64& rando
     if (!entry.is_regular_file() || stat(entry.path().c_str(), &status) != 0) continue;
     DiskFaults::Durable* file = find_durable(faults_, status.st_ino, false);
     if (file == nullptr) continue;
+    // In this order: a child of the lost server may live for a moment and go on writing.
     const uint64_t synced = file->bytes;
-    const uint64_t size = static_cast<uint64_t>(status.st_size);
+    const uint64_t size = std::filesystem::file_size(entry.path());
     if (synced > size) throw std::runtime_error(entry.path().string() + ": synced beyond its end");
     const uint64_t more = random() % 2 == 0 ? 0 : random() % (size - synced + 1);
     std::filesystem::resize_file(entry.path(), synced + more);
