@@ -79,7 +79,7 @@ struct FunctionLibrary {
   std::vector<std::unique_ptr<Function>> functions;
   // Answers for what its code keeps in Lua.
   LuaMemoryOwner* const memory;
-  size_t lua_bytes = 0;  // that was so much when the host last looked
+  size_t lua_bytes = 0;  // memory->bytes() when the host last looked; 0: it was never loaded
 };
 
 // Libraries by name and their functions by name: what FUNCTION commands change, and what a restore
