@@ -1,5 +1,7 @@
 #include "replication/replica_set.h"
 
+#include <algorithm>
+
 #include "server/base/log.h"
 
 namespace tandem {
@@ -128,6 +130,11 @@ int64_t ReplicaSet::count_acknowledged(uint64_t offset, bool in_aof) const {
     if (replica.state == Replica::State::kOnline && reached >= offset) ++count;
   }
   return count;
+}
+
+bool ReplicaSet::all_acknowledged(uint64_t offset) const {
+  return std::all_of(replicas_.begin(), replicas_.end(),
+                     [offset](const auto& place) { return place.second.acknowledged >= offset; });
 }
 
 int64_t ReplicaSet::count_good() const {

@@ -81,6 +81,8 @@ class ReplicaSet {
 
   // Online replicas that have acknowledged `offset`, or have it in their AOF.
   int64_t count_acknowledged(uint64_t offset, bool in_aof = false) const;
+  // Whether every replica, online or not, has acknowledged `offset`.
+  bool all_acknowledged(uint64_t offset) const;
   // Online replicas that were heard from within min-replicas-max-lag.
   int64_t count_good() const;
   std::vector<ReplicaInfo> info() const;

@@ -118,6 +118,7 @@ bool Replication::follow(const std::string& host, int port, bool force) {
         "replica?)";
     waiting_.refuse_all(kRoleChanged);
     executor_.blocked().refuse_all(kRoleChanged);
+    on_demotion(kRoleChanged);
   }
   primary_->start(force);
   update_good_replicas();

@@ -92,6 +92,13 @@ class Replication final : public EffectSink, public ClientObserver {
   std::optional<std::string> abort_failover();
   bool failing_over() const { return failover_.active(); }
 
+  // Whether all replicas have acknowledged the whole stream; one in a full sync has not.
+  bool replicas_in_sync() const { return replicas_.all_acknowledged(history_.offset()); }
+  // Has the replicas say how far they are, instead of once a second.
+  void ask_for_acknowledgements();
+  // This server was a primary and becomes a replica: the error is for clients that wait.
+  std::function<void(std::string_view error)> on_demotion = [](std::string_view) {};
+
   // The argument of a PING in the primary's stream: a digest to be compared.
   void check_digest(std::string_view text) { digest_check_.check(text); }
 
@@ -116,7 +123,6 @@ class Replication final : public EffectSink, public ClientObserver {
   void primary_cron();
   void send_digest();
   void update_role();
-  void ask_for_acknowledgements();
   WriteReach reach_of(const WriteGoal& goal) const;
   void update_good_replicas();
   // The one place where bytes enter the stream: backlog and replicas.

@@ -120,6 +120,7 @@ void add_server(const InfoSources& from, InfoText* out) {
   if (!settings.availability_zone.empty()) {
     out->field("availability_zone", settings.availability_zone);
   }
+  if (from.shutdown_in_ms) out->field("shutdown_in_milliseconds", *from.shutdown_in_ms);
   if (settings.port != 0) out->field("listener0", listener(settings));
 }
 

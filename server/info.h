@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -31,6 +32,7 @@ struct InfoSources {
   size_t script_lua_bytes = 0;  // of EVAL's Lua state
   uint64_t evicted_scripts = 0;
   size_t idle_outgoing_connections = 0;
+  std::optional<int64_t> shutdown_in_ms;  // of a shutdown that waits for replicas
 };
 
 // INFO's text for these section names: single ones, "default", "all", "everything", in any case;

@@ -25,6 +25,7 @@
 #include "server/base/version.h"
 #include "server/crash_context.h"
 #include "server/net/uv_loop.h"
+#include "server/second_signal.h"
 #include "server/server.h"
 #include "server/store/keyspace.h"
 
@@ -162,12 +163,14 @@ void handle_signals(const Config& config, UvLoop& loop, Server& server) {
       log_warning(number == SIGINT ? "Received SIGINT scheduling shutdown..."
                                    : "Received SIGTERM scheduling shutdown...");
       const Settings& settings = config.settings();
-      const Status done = server.shutdown(signal_shutdown(
-          number == SIGINT ? settings.shutdown_on_sigint : settings.shutdown_on_sigterm));
-      if (!done.ok())
-        log_warning("Errors trying to shut down the server: " + done.error().to_string());
+      const unsigned flags =
+          number == SIGINT ? settings.shutdown_on_sigint : settings.shutdown_on_sigterm;
+      // What goes wrong is logged.
+      (void)server.shutdown(signal_shutdown(flags), nullptr);
     });
   }
+  end_at_second_sigint();
+  server.on_shutdown_cancelled = forget_first_signal;
 }
 
 void write_pid_file(const std::string& path, Env& env) {

@@ -37,6 +37,9 @@ Server::Server(Config& config, World world)
       replication_(Replication::World{config, world.env, world.loop, world.clock, executor_,
                                       persistence_, world.random_seed + 1, world.make_pipe}),
       outgoing_(world.loop, executor_),
+      shutdown_(Shutdown::Parts{config, world.clock, executor_, replication_,
+                                [this](const ShutdownOptions& options) { return leave(options); },
+                                [this] { on_shutdown_cancelled(); }}),
       run_id_(Random(world.random_seed ^ 0x5DEECE66DULL).hex(40)),
       started_ms_(world.clock.wall_ms()) {
   services_.config = &config_;
@@ -74,6 +77,7 @@ void Server::wire_engines() {
   executor_.eviction().on_unfinished = [this] {
     if (eviction_timer_ == 0) eviction_timer_ = world_.loop.after(0, [this] { make_room(); });
   };
+  replication_.on_demotion = [this](std::string_view error) { shutdown_.refuse_clients(error); };
   PersistenceHooks& hooks = persistence_.hooks();
   hooks.library_sources = [this] {
     std::vector<std::string> sources;
@@ -167,6 +171,7 @@ void Server::end_of_turn() {
   tracking.broadcast();
   executor_.client_memory().evict();
   persistence_.end_of_turn();
+  shutdown_.check();
 }
 
 void Server::make_room() {
@@ -253,12 +258,12 @@ std::string Server::info(std::span<const std::string_view> sections) {
                                 .script_source_bytes = scripts_.cache().source_bytes(),
                                 .script_lua_bytes = scripts_.memory_bytes(),
                                 .evicted_scripts = scripts_.evicted(),
-                                .idle_outgoing_connections = outgoing_.idle_connections()},
+                                .idle_outgoing_connections = outgoing_.idle_connections(),
+                                .shutdown_in_ms = shutdown_.left_ms()},
                     sections);
 }
 
-Status Server::shutdown(const ShutdownOptions& options) {
-  log_warning("User requested shutdown...");
+Status Server::leave(const ShutdownOptions& options) {
   if (executor_.state().loading) {
     // The files are whole, and what is in memory is not.
     on_shutdown();

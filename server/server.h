@@ -17,6 +17,7 @@
 #include "server/commands/services.h"
 #include "server/exec/executor.h"
 #include "server/exec/outgoing.h"
+#include "server/shutdown.h"
 #include "server/store/keyspace.h"
 #include "server/traffic_rates.h"
 
@@ -61,9 +62,14 @@ class Server final : public ServerControl {
   std::function<void()> serve_while_loading = [] {};
   // Told once a shutdown has saved what it had to: leave the loop.
   std::function<void()> on_shutdown = [] {};
+  // A shutdown has failed or was aborted.
+  std::function<void()> on_shutdown_cancelled = [] {};
 
   std::string info(std::span<const std::string_view> sections) override;
-  Status shutdown(const ShutdownOptions& options) override;
+  Status shutdown(const ShutdownOptions& options, Client* client) override {
+    return shutdown_.start(options, client);
+  }
+  bool abort_shutdown() override { return shutdown_.abort(); }
   void reset_stats() override;
   const std::string& run_id() const override { return run_id_; }
   int64_t started_ms() const override { return started_ms_; }
@@ -73,6 +79,7 @@ class Server final : public ServerControl {
   void wire_engines();
   void watch_configuration();
   Status install_preloaded(FunctionSet libraries);
+  Status leave(const ShutdownOptions& options);
   void cron();
   TrafficTotals traffic_totals() const;
   void expire_keys();
@@ -91,6 +98,7 @@ class Server final : public ServerControl {
   Persistence persistence_;
   Replication replication_;
   Outgoing outgoing_;
+  Shutdown shutdown_;
   TrafficRates traffic_;
   std::string run_id_;
   int64_t started_ms_;

@@ -44,22 +44,27 @@ bool read_shutdown(Args args, ServerControl::ShutdownOptions* options, bool* abo
   return !(*abort && any) && !(options->save && options->no_save);
 }
 
-// A shutdown is done before the next command is read, so there is never one to abort, and a
-// client that asked for one sees its connection close instead of a reply.
+// Who asks for the end sees its connection close instead of a reply, at once or when the replicas
+// have caught up.
 void shutdown_command(Call& call) {
   ServerControl::ShutdownOptions options;
   bool abort = false;
   if (!read_shutdown(call.args, &options, &abort)) return call.syntax_error();
-  if (abort) return call.reply.error("ERR No shutdown in progress.");
+  if (abort) {
+    if (!call.services.control->abort_shutdown()) {
+      return call.reply.error("ERR No shutdown in progress.");
+    }
+    return call.reply.ok();
+  }
+  if (!options.now && call.client.kind != ClientKind::kNormal) {
+    return call.reply.error(
+        "ERR SHUTDOWN without NOW or ABORT isn't allowed for DENY BLOCKING client");
+  }
   // A dataset in the middle of a function's writes is not for saving.
   const std::string& busy = call.executor.state().busy;
   if (!busy.empty() && !options.no_save) return call.reply.error(busy);
-  const Status status = call.services.control->shutdown(options);
-  if (!status) {
-    call.reply.error("ERR Errors trying to SHUTDOWN. Check logs.");
-    return;
-  }
-  call.client.close_now();
+  const Status status = call.services.control->shutdown(options, &call.client);
+  if (!status) call.reply.error(kShutdownFailed);
 }
 
 void monitor_command(Call& call) {

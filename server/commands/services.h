@@ -11,6 +11,7 @@
 
 namespace tandem {
 
+class Client;
 class Config;
 class DebugSessions;
 class Executor;
@@ -22,6 +23,9 @@ class Replication;
 class ScriptEngine;
 struct CommandRow;
 
+// What SHUTDOWN replies when the server stays.
+inline constexpr std::string_view kShutdownFailed = "ERR Errors trying to SHUTDOWN. Check logs.";
+
 // What commands ask of the composition root above them.
 class ServerControl {
  public:
@@ -29,12 +33,16 @@ class ServerControl {
   // INFO's text for these section names ("default", "all", "everything" and single ones, any case;
   // none: default).
   virtual std::string info(std::span<const std::string_view> sections) = 0;
-  // Starts a shutdown: saves unless told not to, then leaves the loop. An error means that it
-  // cannot shut down now.
   struct ShutdownOptions {
     bool save = false, no_save = false, now = false, force = false;
   };
-  virtual Status shutdown(const ShutdownOptions& options) = 0;
+  // Starts a shutdown: saves unless told not to, then leaves the loop; first, unless told not to,
+  // it waits for replicas that lag behind. `client` (null: a signal's) asks for it with the command
+  // that it runs: it is blocked until the end of the wait, and closed once the server leaves. An
+  // error means that it cannot shut down now, and is for the client's reply.
+  virtual Status shutdown(const ShutdownOptions& options, Client* client) = 0;
+  // Ends a pending shutdown; false when there is none.
+  virtual bool abort_shutdown() = 0;
   // CONFIG RESETSTAT.
   virtual void reset_stats() = 0;
   // The server's run id (40 hexadecimal digits) and start time.

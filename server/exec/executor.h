@@ -41,8 +41,9 @@ struct DispatchState {
   // CLIENT PAUSE: until when (monotonic ms), and whether only writes wait.
   int64_t paused_until_ms = 0;
   bool pause_writes_only = false;
-  // FAILOVER is under way: writes wait.
+  // FAILOVER is under way, or a shutdown waits for replicas: writes wait.
   bool failing_over = false;
+  bool shutting_down = false;
   // Whether expired keys that nobody looks at are removed (DEBUG SET-ACTIVE-EXPIRE).
   bool active_expire = true;
 };
@@ -191,10 +192,10 @@ class Executor final : public KeyspaceObserver, public ErrorListener {
   // Counts an error reply in errorstats; encoders report theirs, other sinks' owners call it.
   void on_error_reply(std::string_view text) override;
 
-  // Whether CLIENT PAUSE or FAILOVER is in force; no key is evicted or found expired by itself
-  // meanwhile.
-  bool paused() const { return state_.failing_over || clients_paused(); }
-  // Requests that were held back by either are looked at again.
+  // Whether CLIENT PAUSE, FAILOVER or a pending shutdown is in force; no key is evicted or found
+  // expired by itself meanwhile.
+  bool paused() const { return state_.failing_over || state_.shutting_down || clients_paused(); }
+  // Requests that were held back by any of them are looked at again.
   void resume_paused_clients();
 
   void key_modified(int db, std::string_view key) override;

@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "server/base/config.h"
@@ -95,11 +96,14 @@ class AdminFixture : public ::testing::Test, public ServerControl {
   std::string info(std::span<const std::string_view> sections) override {
     return "# Sections=" + std::to_string(sections.size()) + "\r\n";
   }
-  Status shutdown(const ShutdownOptions& options) override {
+  Status shutdown(const ShutdownOptions& options, Client* asking) override {
     shutdown_options = options;
     if (refuse_shutdown) return make_error(ErrorKind::kIo, "disk full");
+    shutdown_pending = true;
+    asking->block();
     return {};
   }
+  bool abort_shutdown() override { return std::exchange(shutdown_pending, false); }
   void reset_stats() override { ++stats_resets; }
   const std::string& run_id() const override { return run_id_; }
   int64_t started_ms() const override { return ManualClock::kStart_us / 1000; }
@@ -114,6 +118,7 @@ class AdminFixture : public ::testing::Test, public ServerControl {
   Client* client = nullptr;
   ShutdownOptions shutdown_options;
   bool refuse_shutdown = false;
+  bool shutdown_pending = false;
   int stats_resets = 0;
 
  private:

@@ -19,7 +19,10 @@ TEST_F(ServerCommandTest, Shutdown) {
   EXPECT_EQ(run({"shutdown", "nosave", "NOW", "force"}), "");
   EXPECT_TRUE(shutdown_options.no_save && shutdown_options.now && shutdown_options.force);
   EXPECT_FALSE(shutdown_options.save);
-  EXPECT_TRUE(link_of(client).closed_now);
+  EXPECT_TRUE(client->blocked());
+  Client* const other = connect("127.0.0.1:50002");
+  EXPECT_EQ(run(other, {"shutdown", "abort"}), "+OK");
+  EXPECT_EQ(run(other, {"shutdown", "abort"}), "-ERR No shutdown in progress.");
 }
 
 TEST_F(ServerCommandTest, ShutdownThatCannotBe) {
