@@ -24,10 +24,7 @@ Aof::Aof(Config& config, Env& env, Clock& clock, Executor& executor, AofHost& ho
   executor_.effects().add_sink(this);
 }
 
-Aof::~Aof() {
-  *alive_ = false;
-  executor_.effects().remove_sink(this);
-}
+Aof::~Aof() { executor_.effects().remove_sink(this); }
 
 std::string Aof::path(const std::string& name) const { return join_path(directory_, name); }
 
@@ -37,6 +34,11 @@ std::string Aof::manifest_path() const {
 
 std::string Aof::single_file_path() const {
   return join_path(config_.settings().dir, config_.settings().appendfilename);
+}
+
+std::string Aof::parent_directory() const {
+  const std::string& dir = config_.settings().dir;
+  return dir.empty() ? "." : dir;
 }
 
 bool Aof::exists() const {
@@ -67,12 +69,12 @@ Status Aof::read_manifest() {
   return {};
 }
 
-// Two servers must not write one AOF. A directory without one needs no lock.
+// Two servers must not write one AOF. A directory without one needs no lock. One that is made here
+// is durable once its parent is synced.
 Status Aof::lock_directory() {
   if (lock_ != nullptr) return {};
   if (!env_.exists(directory_)) {
     if (Status status = env_.create_directory(directory_); !status.ok()) return status;
-    if (Status status = env_.sync_directory(config_.settings().dir); !status.ok()) return status;
   }
   Result<std::unique_ptr<FileLock>> lock =
       env_.lock(path(config_.settings().appendfilename + ".lock"));
@@ -85,10 +87,9 @@ Status Aof::lock_directory() {
   return {};
 }
 
-// The names of the files come first: a manifest that is durable must find them.
-Status Aof::write_manifest(const AofManifest& manifest) {
-  if (Status status = env_.sync_directory(directory_); !status.ok()) return status;
-  return write_file_atomically(env_, manifest_path(), manifest.format());
+// An AOF that is off belongs to nobody.
+void Aof::release_lock() {
+  if (!enabled() && !rewrite_running() && deletion_ == nullptr) lock_.reset();
 }
 
 // Where the base is: an old single file that is being taken over may still be outside.
@@ -113,10 +114,9 @@ Status Aof::load_files(AofLoader& loader) {
     if (Result<uint64_t> size = env_.file_size(file); size.ok()) bytes += size.value();
   }
   loader.expect(bytes);
-  for (const std::string& file : paths) {
-    if (Status status = loader.load_file(file, &file == &paths.back()); !status.ok()) {
-      return status;
-    }
+  const size_t last = last_used(env_, paths);
+  for (size_t i = 0; i < paths.size(); ++i) {
+    if (Status status = loader.load_file(paths[i], i >= last); !status.ok()) return status;
   }
   return {};
 }
@@ -133,6 +133,7 @@ Status Aof::load_and_open() {
   if (Status status = load_files(loader); !status.ok()) return status;
   loaded_ = loader.counts();
   if (Status status = lock_directory(); !status.ok()) return status;
+  if (Status status = env_.sync_directory(parent_directory()); !status.ok()) return status;
   Status status = fresh ? create_first_base() : settle_base(take_over);
   if (status.ok()) status = cut_last_file(loader);
   if (status.ok()) status = open_for_appending();
@@ -178,7 +179,7 @@ Status Aof::settle_base(bool take_over) {
   const std::string inside = path(manifest_.base->name);
   if (outside == inside) return {};
   if (take_over) {
-    if (Status status = write_manifest(manifest_); !status.ok()) return status;
+    if (Status status = place().write(env_, manifest_); !status.ok()) return status;
   }
   if (Status status = env_.rename(outside, inside); !status.ok()) return status;
   if (Status status = env_.sync_directory(directory_); !status.ok()) return status;
@@ -206,7 +207,7 @@ Status Aof::open_for_appending() {
     log_notice("Creating AOF incr file " + name + " on server start");
     Result<std::shared_ptr<AofTail>> file = AofTail::create(env_, path(name));
     if (!file.ok()) return file.error();
-    if (Status status = write_manifest(manifest_); !status.ok()) return status;
+    if (Status status = place().write(env_, manifest_); !status.ok()) return status;
     switch_to(std::move(file).value());
   } else {
     Result<std::shared_ptr<AofTail>> file =
@@ -268,6 +269,8 @@ void Aof::append_timestamp() {
 Status Aof::start() {
   if (enabled()) return {};
   state_ = State::kStarting;
+  // One that runs would be without what is written from now on.
+  cancel_rewrite();
   if (host_.child_active()) {
     rewrite_scheduled_ = true;
     return {};
@@ -282,10 +285,9 @@ void Aof::stop() {
   cancel_rewrite();
   (void)writer_.sync_now();
   writer_.close();
-  if (state_ == State::kStarting) (void)env_.remove(path(kTemporaryIncremental));
   state_ = State::kOff;
   rewrite_scheduled_ = false;
-  lock_.reset();
+  release_lock();
 }
 
 void Aof::restart() {
@@ -297,7 +299,7 @@ void Aof::restart() {
   if (host_.child_active()) {
     rewrite_scheduled_ = true;
   } else if (Status status = begin_rewrite(); !status.ok()) {
-    rewrite_failed(status.error().message);
+    count_failure(status.error().message);
   }
 }
 

@@ -3,12 +3,15 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
+#include "persistence/aof_changes.h"
 #include "persistence/aof_loader.h"
 #include "persistence/aof_manifest.h"
 #include "persistence/aof_writer.h"
+#include "persistence/background_step.h"
 #include "persistence/rdb_writer.h"
 #include "server/base/clock.h"
 #include "server/base/config.h"
@@ -28,9 +31,13 @@ class AofHost {
   virtual AofLoader::Options aof_loader_options() = 0;
   virtual ChildProgress* child_progress() = 0;
   virtual bool child_active() const = 0;
+  // Takes the place of the one child that there may be, for a rewrite: kInvalid when there is one.
+  // From then on it is active, whether it runs or not, until it is given back.
+  virtual Status claim_child() = 0;
+  virtual void release_child() = 0;
   // Forks the rewriting child; `done` hears from cron() whether it succeeded.
   virtual Status fork_rewrite(std::function<int()> body, std::function<void(bool ok)> done) = 0;
-  virtual void kill_rewrite() = 0;
+  virtual void kill_rewrite() = 0;  // if it runs
 };
 
 // The append-only file: a base and incremental files in a directory of their own, listed by a
@@ -39,6 +46,11 @@ class AofHost {
 // Every change of the set of files is committed by renaming a new manifest over the old one, after
 // the files it names are durable and before those it no longer names are deleted. A process killed
 // anywhere in between leaves a manifest whose files hold a whole dataset.
+//
+// A rewrite makes these changes in the background (aof_changes.h). First the next incremental file
+// is made and named by the manifest, while writes still go to the one before it: should the process
+// end, that one is the last with anything in it, and may end inside a command. Then the loop forks
+// the child and goes on in the new file, as soon as the one before it is durable (AofWriter).
 class Aof final : public EffectSink {
  public:
   Aof(Config& config, Env& env, Clock& clock, Executor& executor, AofHost& host);
@@ -71,7 +83,8 @@ class Aof final : public EffectSink {
   Status begin_rewrite();
   void schedule_rewrite() { rewrite_scheduled_ = true; }
   bool rewrite_scheduled() const { return rewrite_scheduled_; }
-  bool rewrite_running() const { return rewrite_running_; }
+  // From the moment it is asked for until all is as it should be on disk, or as it was before.
+  bool rewrite_running() const { return rewrite_.phase != Phase::kNone; }
 
   void cron();
   void end_of_turn() { writer_.end_of_turn(host_.child_active()); }
@@ -110,15 +123,36 @@ class Aof final : public EffectSink {
     kStarting,
   };
 
+  enum class Phase : uint8_t {
+    kNone,
+    kPreparing,   // in the background: AofPreparation
+    kPrepared,    // the fork has to wait for a moment at which the dataset is whole
+    kWriting,     // the child writes the base
+    kCommitting,  // in the background: AofCommit
+    kCleaning,    // in the background: its files are removed, it has failed or been cancelled
+  };
+  struct Rewrite {
+    Phase phase = Phase::kNone;
+    State of = State::kOff;  // the AOF's when it began
+    bool cancelled = false;  // it is of a dataset or a state that is over
+    bool as_rdb = true;
+    std::string temporary;  // what the child writes
+    // What has been prepared, until it is used.
+    std::optional<AofFile> incremental;  // kOn: what the manifest on disk says of it
+    std::shared_ptr<AofTail> file;
+  };
+
   static constexpr const char* kTemporaryIncremental = "temp-appendonly.aof.incr";
 
   std::string path(const std::string& name) const;
   std::string manifest_path() const;
+  std::string parent_directory() const;
+  AofPlace place() const { return {.directory = directory_, .manifest_path = manifest_path()}; }
   std::string single_file_path() const;
   std::string base_path() const;
   Status read_manifest();
   Status lock_directory();
-  Status write_manifest(const AofManifest& manifest);
+  void release_lock();
 
   Status load_files(AofLoader& loader);
   Status write_base(const std::string& name, bool as_rdb);
@@ -130,12 +164,20 @@ class Aof final : public EffectSink {
   void append_timestamp();
 
   Status prepare_directory();
-  Status open_next_incremental();
-  void finish_rewrite(bool ok);
-  Status commit_rewrite();
+  AofPreparation plan_preparation(std::optional<AofFile>* incremental);
+  void prepared(const AofPreparation& preparation);
+  void fork_when_possible();
+  Status fork_and_switch();
+  void child_ended(bool ok);
+  AofCommit plan_commit(const std::string& temporary, bool as_rdb, bool with_temporary);
+  void committed(AofCommit& commit);
+  void adopt_names(AofCommit& commit);
+  void adopt_base(const AofCommit& commit);
   void cancel_rewrite();
-  void discard_rewrite();
   void rewrite_failed(const std::string& reason);
+  void count_failure(const std::string& reason);
+  void clean_up();
+  void rewrite_over();
   void delete_history();
   bool should_grow_rewrite() const;
   bool rewrite_throttled() const;
@@ -157,13 +199,13 @@ class Aof final : public EffectSink {
   int64_t last_timestamp_s_ = 0;
 
   bool rewrite_scheduled_ = false;
-  bool rewrite_running_ = false;
-  bool rewrite_cancelled_ = false;  // it is of a dataset or a state that is over
-  std::string rewrite_temporary_;
-  bool rewrite_as_rdb_ = true;
+  Rewrite rewrite_;
   int64_t last_failure_ms_ = 0;
   Stats stats_;
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
+  // What runs in the background, where one thing is done after the other: of the rewrite, and the
+  // deletion of what it has made history.
+  std::unique_ptr<BackgroundStep> step_;
+  std::unique_ptr<BackgroundStep> deletion_;
 };
 
 }  // namespace tandem

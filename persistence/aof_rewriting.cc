@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "persistence/aof.h"
@@ -35,30 +36,23 @@ Status write_new_base(Env& env, const std::string& path, const SnapshotSource& s
 }  // namespace
 
 Status Aof::begin_rewrite() {
-  if (host_.child_active()) return make_error(ErrorKind::kInvalid, "a child process runs already");
+  if (Status status = host_.claim_child(); !status.ok()) return status;
   rewrite_scheduled_ = false;
   if (writer_.sync_failed()) state_ = State::kStarting;
-  if (Status status = prepare_directory(); !status.ok()) return status;
-  if (enabled()) {
-    if (Status status = open_next_incremental(); !status.ok()) return status;
+  if (Status status = prepare_directory(); !status.ok()) {
+    host_.release_child();
+    release_lock();
+    return status;
   }
-  rewrite_as_rdb_ = config_.settings().aof_use_rdb_preamble;
-  rewrite_temporary_ = "temp-rewriteaof-bg-" + std::to_string(::getpid()) + ".aof";
-  SnapshotSource source = host_.snapshot_source();
-  source.aof_base = true;
-  source.progress = host_.child_progress();
-  auto body = [&env = env_, file = path(rewrite_temporary_), source = std::move(source),
-               options = host_.snapshot_options(), as_rdb = rewrite_as_rdb_] {
-    Status status = write_new_base(env, file, source, options, as_rdb);
-    if (status.ok()) return 0;
-    log_warning("Write error writing the new AOF base: " + status.error().message);
-    return 1;
-  };
-  Status forked = host_.fork_rewrite(std::move(body), [this](bool ok) { finish_rewrite(ok); });
-  if (!forked.ok()) return forked;
-  rewrite_running_ = true;
+  // From here on the snapshot has everything.
+  if (state_ == State::kStarting) writer_.drop_file();
+  rewrite_ = {.phase = Phase::kPreparing, .of = state_};
   stats_.rewrite_started_ms = clock_.monotonic_ms();
   log_notice("Background append only file rewriting started");
+  auto preparation = std::make_shared<AofPreparation>(plan_preparation(&rewrite_.incremental));
+  step_ = std::make_unique<BackgroundStep>(
+      env_, std::nullopt, [&env = env_, preparation] { preparation->run(env); },
+      [this, preparation] { prepared(*preparation); });
   return {};
 }
 
@@ -69,155 +63,234 @@ Status Aof::prepare_directory() {
   return lock_directory();
 }
 
-// What the snapshot will not see goes to a file of its own from here on.
-Status Aof::open_next_incremental() {
-  if (state_ == State::kStarting) {
-    writer_.drop_file();
-    // A new file: that an old one was emptied would not be durable before its next sync, and a
-    // power loss could bring its content back.
-    const std::string temporary = path(kTemporaryIncremental);
-    if (env_.exists(temporary)) {
-      if (Status status = env_.remove(temporary); !status.ok()) return status;
-    }
-    Result<std::shared_ptr<AofTail>> file = AofTail::create(env_, temporary);
-    if (!file.ok()) return file.error();
-    switch_to(std::move(file).value());
-    return {};
-  }
-  // Durable before the manifest names a file behind it: a file that is not the last must be whole.
-  if (Status status = writer_.sync_now(); !status.ok()) return status;
-  AofManifest next = manifest_;
-  const std::string name = next.add_incremental(config_.settings().appendfilename).name;
-  Result<std::shared_ptr<AofTail>> file = AofTail::create(env_, path(name));
-  if (!file.ok()) return file.error();
-  Status status = write_manifest(next);
-  if (!status.ok()) {
-    // The new manifest may be in place after all; its file is empty and stays, and the next attempt
-    // takes another name.
+// What the snapshot will not see goes to a file of its own.
+AofPreparation Aof::plan_preparation(std::optional<AofFile>* incremental) {
+  AofPreparation plan{.place = place()};
+  if (state_ == State::kOn) {
+    AofManifest next = manifest_;
+    *incremental = next.add_incremental(config_.settings().appendfilename);
+    // Whatever comes of it, the name is taken.
     manifest_.incremental_sequence = next.incremental_sequence;
-    return status;
+    plan.current = path(manifest_.incremental.back().name);
+    plan.incremental = path((*incremental)->name);
+    plan.manifest = std::move(next);
+    return plan;
   }
-  manifest_ = std::move(next);
-  switch_to(std::move(file).value());
+  plan.parent = parent_directory();
+  if (enabled()) plan.incremental = path(kTemporaryIncremental);
+  return plan;
+}
+
+void Aof::prepared(const AofPreparation& preparation) {
+  step_.reset();
+  rewrite_.file = preparation.file;
+  const bool of_this_file = rewrite_.of == State::kOn && state_ == State::kOn;
+  if (of_this_file && !preparation.current_synced.ok()) {
+    writer_.report_failed_sync(preparation.current_synced);
+  }
+  if (rewrite_.cancelled) return clean_up();
+  if (!preparation.status.ok()) return rewrite_failed(preparation.status.error().message);
+  rewrite_.phase = Phase::kPrepared;
+  fork_when_possible();
+}
+
+// Not while half of the dataset is loaded, nor inside a command that runs for long: the snapshot
+// would have half of its changes. cron() tries again.
+void Aof::fork_when_possible() {
+  if (executor_.call_depth() > 0 || executor_.state().loading || writer_.switching()) return;
+  if (Status status = fork_and_switch(); !status.ok()) rewrite_failed(status.error().message);
+}
+
+Status Aof::fork_and_switch() {
+  if (rewrite_.of == State::kOn) {
+    if (!writer_.is_open()) return make_error(ErrorKind::kIo, "the file before it is lost");
+    if (Status status = writer_.flush(); !status.ok()) return status;
+  }
+  rewrite_.as_rdb = config_.settings().aof_use_rdb_preamble;
+  rewrite_.temporary = "temp-rewriteaof-bg-" + std::to_string(::getpid()) + ".aof";
+  SnapshotSource source = host_.snapshot_source();
+  source.aof_base = true;
+  source.progress = host_.child_progress();
+  auto body = [&env = env_, file = path(rewrite_.temporary), source = std::move(source),
+               options = host_.snapshot_options(), as_rdb = rewrite_.as_rdb] {
+    Status status = write_new_base(env, file, source, options, as_rdb);
+    if (status.ok()) return 0;
+    log_warning("Write error writing the new AOF base: " + status.error().message);
+    return 1;
+  };
+  Status forked = host_.fork_rewrite(std::move(body), [this](bool ok) { child_ended(ok); });
+  if (!forked.ok()) return forked;
+  rewrite_.phase = Phase::kWriting;
+  if (rewrite_.of == State::kOff) return {};
+  if (rewrite_.incremental) {
+    manifest_.incremental.push_back(*std::exchange(rewrite_.incremental, std::nullopt));
+  }
+  switch_to(std::exchange(rewrite_.file, nullptr));
   return {};
 }
 
-void Aof::finish_rewrite(bool ok) {
-  rewrite_running_ = false;
-  const int64_t took_ms = clock_.monotonic_ms() - stats_.rewrite_started_ms;
-  stats_.last_rewrite_s = took_ms / 1000;
-  stats_.rewrite_started_ms = -1;
-  if (std::exchange(rewrite_cancelled_, false)) return discard_rewrite();
+void Aof::child_ended(bool ok) {
+  if (rewrite_.cancelled) return clean_up();
   if (!ok) return rewrite_failed("the child process did not finish it");
+  rewrite_.phase = Phase::kCommitting;
+  auto commit = std::make_shared<AofCommit>(
+      plan_commit(rewrite_.temporary, rewrite_.as_rdb, rewrite_.of == State::kStarting));
+  step_ = std::make_unique<BackgroundStep>(
+      env_, std::nullopt, [&env = env_, &clock = clock_, commit] { commit->run(env, clock); },
+      [this, commit] { committed(*commit); });
+}
+
+// `with_temporary`: what is written goes to the temporary incremental file, which gets a name too.
+AofCommit Aof::plan_commit(const std::string& temporary, bool as_rdb, bool with_temporary) {
+  const std::string& stem = config_.settings().appendfilename;
+  AofCommit plan{.place = place(), .manifest = manifest_};
+  const std::string base = manifest_.next_base_name(stem, as_rdb);
+  if (with_temporary) plan.manifest.add_incremental(stem);
+  plan.manifest.replace_base(base, plan.manifest.incremental.size() - (enabled() ? 1 : 0));
+  plan.renames.push_back({temporary, *plan.manifest.base});
+  if (with_temporary) {
+    plan.renames.push_back({kTemporaryIncremental, plan.manifest.incremental.back()});
+  }
+  // Whatever comes of it, the names are taken.
+  manifest_.base_sequence = plan.manifest.base_sequence;
+  manifest_.incremental_sequence = plan.manifest.incremental_sequence;
+  return plan;
+}
+
+void Aof::committed(AofCommit& commit) {
+  step_.reset();
+  adopt_names(commit);
+  if (rewrite_.cancelled) return clean_up();
+  if (!commit.status.ok()) return rewrite_failed(commit.status.error().message);
   if (state_ == State::kStarting && !writer_.is_open()) {
     return rewrite_failed("what was written meanwhile could not be synced");
   }
-  if (Status status = commit_rewrite(); !status.ok()) {
-    return rewrite_failed(status.error().message);
-  }
+  adopt_base(commit);
   stats_.last_rewrite_ok = true;
   stats_.consecutive_failures = 0;
   ++stats_.rewrites;
   log_notice("Background AOF rewrite finished successfully");
   delete_history();
+  rewrite_over();
 }
 
-Status Aof::commit_rewrite() {
-  AofManifest next = manifest_;
-  const std::string& stem = config_.settings().appendfilename;
-  const std::string base = next.next_base_name(stem, rewrite_as_rdb_);
-  {
-    const LatencyTimer timer(executor_.watch().latency(), clock_, "aof-rename");
-    if (Status status = env_.rename(path(rewrite_temporary_), path(base)); !status.ok()) {
-      return status;
-    }
+// After a failure the new manifest may be in place all the same, so what it names stays until
+// another one is: both hold a whole dataset.
+void Aof::adopt_names(AofCommit& commit) {
+  if (commit.rename_us > 0) executor_.watch().latency().add("aof-rename", commit.rename_us);
+  if (commit.status.ok()) {
+    manifest_ = std::move(commit.manifest);
+    return;
   }
+  for (const AofCommit::Rename& rename : commit.renames) manifest_.history.push_back(rename.to);
+}
+
+void Aof::adopt_base(const AofCommit& commit) {
   if (state_ == State::kStarting) {
-    const std::string name = next.add_incremental(stem).name;
-    Status status = env_.rename(path(kTemporaryIncremental), path(name));
-    if (!status.ok()) return status;
-  }
-  next.replace_base(base, next.incremental.size() - (enabled() ? 1 : 0));
-  if (Status status = write_manifest(next); !status.ok()) {
-    // The new manifest may be in place after all. What it names stays, and the next attempt takes
-    // other names, so that both manifests hold a whole dataset.
-    manifest_.base_sequence = next.base_sequence;
-    manifest_.incremental_sequence = next.incremental_sequence;
-    return status;
-  }
-  manifest_ = std::move(next);
-  if (std::exchange(state_, enabled() ? State::kOn : State::kOff) == State::kStarting) {
+    state_ = State::kOn;
     writer_.replaced();
     writer_.on_synced();
   }
-  const Result<uint64_t> base_bytes = env_.file_size(path(base));
-  settled_size_ = base_bytes.ok() ? base_bytes.value() : 0;
+  settled_size_ = commit.base_bytes;
   stats_.base_size = size();
-  if (!enabled()) lock_.reset();
-  return {};
 }
 
 Status Aof::finish_start() {
   if (!enabled() || (state_ == State::kOn && !writer_.sync_failed())) return {};
   state_ = State::kStarting;
   cancel_rewrite();
+  while (step_ != nullptr) step_->finish();
+  if (deletion_ != nullptr) deletion_->finish();
   if (Status status = prepare_directory(); !status.ok()) return status;
-  if (Status status = open_next_incremental(); !status.ok()) return status;
-  rewrite_as_rdb_ = config_.settings().aof_use_rdb_preamble;
+  writer_.drop_file();
+  std::optional<AofFile> unnamed;
+  AofPreparation preparation = plan_preparation(&unnamed);
+  preparation.run(env_);
+  if (!preparation.status.ok()) return preparation.status;
+  switch_to(std::move(preparation.file));
+  const bool as_rdb = config_.settings().aof_use_rdb_preamble;
   // A child that was just killed may still write to the other one.
-  rewrite_temporary_ = "temp-rewriteaof-" + std::to_string(::getpid()) + ".aof";
+  const std::string temporary = "temp-rewriteaof-" + std::to_string(::getpid()) + ".aof";
   SnapshotSource source = host_.snapshot_source();
   source.aof_base = true;
-  Status status = write_new_base(env_, path(rewrite_temporary_), source, host_.snapshot_options(),
-                                 rewrite_as_rdb_);
-  return status.ok() ? commit_rewrite() : status;
+  Status status = write_new_base(env_, path(temporary), source, host_.snapshot_options(), as_rdb);
+  if (!status.ok()) return status;
+  AofCommit commit = plan_commit(temporary, as_rdb, /*with_temporary=*/true);
+  commit.run(env_, clock_);
+  adopt_names(commit);
+  if (commit.status.ok()) adopt_base(commit);
+  return commit.status;
 }
 
-// The child may have finished before it could be killed: what it wrote counts no more.
+// What is under way in the background, or has ended and not been heard of, counts no more.
 void Aof::cancel_rewrite() {
-  if (!rewrite_running_) return;
-  rewrite_cancelled_ = true;
-  host_.kill_rewrite();
-}
-
-void Aof::discard_rewrite() {
-  if (!rewrite_temporary_.empty()) (void)env_.remove(path(rewrite_temporary_));
-  if (state_ == State::kStarting) {
-    writer_.drop_file();
-    (void)env_.remove(path(kTemporaryIncremental));
-  }
+  if (!rewrite_running() || rewrite_.phase == Phase::kCleaning) return;
+  rewrite_.cancelled = true;
+  if (rewrite_.phase == Phase::kWriting) host_.kill_rewrite();
+  if (rewrite_.phase == Phase::kPrepared) clean_up();
 }
 
 void Aof::rewrite_failed(const std::string& reason) {
+  count_failure(reason);
+  clean_up();
+}
+
+void Aof::count_failure(const std::string& reason) {
   log_warning("Background AOF rewrite failed: " + reason);
   stats_.last_rewrite_ok = false;
   ++stats_.consecutive_failures;
   last_failure_ms_ = clock_.monotonic_ms();
-  discard_rewrite();
 }
 
-// History is deleted last: by now the manifest on disk does not need it.
+// The next rewrite uses some of the names again: it has to wait for this.
+void Aof::clean_up() {
+  rewrite_.phase = Phase::kCleaning;
+  // The manifest may name it. It is empty and stays, until another manifest does not.
+  if (rewrite_.incremental) manifest_.history.push_back(*rewrite_.incremental);
+  std::vector<std::string> files;
+  if (!rewrite_.temporary.empty()) files.push_back(path(rewrite_.temporary));
+  if (rewrite_.of == State::kStarting) {
+    if (state_ == State::kStarting) writer_.drop_file();
+    files.push_back(path(kTemporaryIncremental));
+  }
+  auto work = [&env = env_, files = std::move(files), unused = std::move(rewrite_.file)] {
+    for (const std::string& file : files) {
+      if (env.exists(file)) (void)env.remove(file);
+    }
+  };
+  step_ = std::make_unique<BackgroundStep>(env_, std::nullopt, std::move(work), [this] {
+    step_.reset();
+    rewrite_over();
+  });
+}
+
+void Aof::rewrite_over() {
+  stats_.last_rewrite_s = (clock_.monotonic_ms() - stats_.rewrite_started_ms) / 1000;
+  stats_.rewrite_started_ms = -1;
+  rewrite_ = {};
+  host_.release_child();
+  release_lock();
+}
+
 void Aof::delete_history() {
   if (manifest_.history.empty() || config_.settings().aof_disable_auto_gc) return;
-  auto files = std::make_shared<std::vector<std::string>>();
-  for (const AofFile& file : manifest_.history) files->push_back(file.name);
-  auto work = [&env = env_, directory = directory_, files] {
-    std::erase_if(*files, [&](const std::string& name) {
-      const std::string file = directory + "/" + name;
-      return env.exists(file) && !env.remove(file).ok();
-    });
-  };
-  env_.run_in_background(std::move(work), [this, files, alive = alive_] {
-    if (!*alive) return;
+  auto deletion = std::make_shared<AofDeletion>();
+  deletion->place = place();
+  deletion->manifest = manifest_;
+  auto done = [this, deletion] {
+    deletion_.reset();
     std::erase_if(manifest_.history, [&](const AofFile& file) {
-      return std::find(files->begin(), files->end(), file.name) != files->end();
+      const std::vector<std::string>& deleted = deletion->deleted;
+      return std::find(deleted.begin(), deleted.end(), file.name) != deleted.end();
     });
-    // Should this fail, the next start finds files in the manifest that are gone already.
-    if (lock_ == nullptr) return;
-    if (Status status = write_manifest(manifest_); !status.ok()) {
+    // The next start finds files in the manifest that are gone already.
+    if (const Status& status = deletion->status; !status.ok()) {
       log_warning("Can't remove deleted files from the AOF manifest: " + status.error().message);
     }
-  });
+    release_lock();
+  };
+  deletion_ = std::make_unique<BackgroundStep>(
+      env_, std::nullopt, [&env = env_, deletion] { deletion->run(env); }, std::move(done));
 }
 
 bool Aof::should_grow_rewrite() const {
@@ -243,10 +316,11 @@ bool Aof::rewrite_throttled() const {
 }
 
 void Aof::cron() {
+  if (rewrite_.phase == Phase::kPrepared) fork_when_possible();
   if (host_.child_active()) return;
   const bool wanted = state_ == State::kStarting || writer_.sync_failed() || should_grow_rewrite();
   if (!rewrite_scheduled_ && (!wanted || rewrite_throttled())) return;
-  if (Status status = begin_rewrite(); !status.ok()) rewrite_failed(status.error().message);
+  if (Status status = begin_rewrite(); !status.ok()) count_failure(status.error().message);
 }
 
 void Aof::reset_stats() {

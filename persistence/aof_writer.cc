@@ -29,16 +29,8 @@ AofWriter::AofWriter(Config& config, Env& env, Clock& clock, Executor& executor)
              [this](const std::shared_ptr<AofTail>& file, const AofTail::Synced& synced,
                     int64_t took_us) { sync_ended(file, synced, took_us); }) {}
 
-AofWriter::~AofWriter() { *alive_ = false; }
-
 void AofWriter::switch_to(std::shared_ptr<AofTail> file) {
-  if (file_ != nullptr) {
-    auto outcome = std::make_shared<Status>();
-    env_.run_in_background([old = std::move(file_), outcome] { *outcome = old->sync_all(); },
-                           [this, outcome, alive = alive_] {
-                             if (*alive && file_ != nullptr && !outcome->ok()) failed(*outcome);
-                           });
-  }
+  if (file_ != nullptr && synced_.bytes < written_.bytes) retire_file();
   file_ = std::move(file);
   // The stream so far is in the files before this one, or in the dataset that the new base is made
   // of; it may be another stream than it was.
@@ -47,12 +39,32 @@ void AofWriter::switch_to(std::shared_ptr<AofTail> file) {
   wrote(0);
 }
 
+// In the lane of a sync: other work in the background may take long, and writes wait for this.
+void AofWriter::retire_file() {
+  retired_ = std::move(file_);
+  retiring_since_ms_ = clock_.monotonic_ms();
+  auto outcome = std::make_shared<Status>();
+  retiring_ = std::make_unique<BackgroundStep>(
+      env_, /*lane=*/0, [old = retired_, outcome] { *outcome = old->sync_all(); },
+      [this, outcome, end = written_] { retired(*outcome, end); });
+}
+
+void AofWriter::retired(const Status& status, const AofPosition& end) {
+  retiring_.reset();
+  retired_.reset();
+  if (!status.ok()) return failed_sync(status);
+  if (!write_failed_) succeeded();
+  advance_synced(end);
+}
+
 void AofWriter::close() {
   sync_failed_ = false;
   drop_file();
 }
 
 void AofWriter::drop_file() {
+  retiring_.reset();
+  retired_.reset();
   file_.reset();
   file_bytes_ = 0;
   written_.bytes += std::exchange(buffer_, {}).size();
@@ -69,6 +81,10 @@ size_t AofWriter::buffer_memory() const {
 }
 
 Status AofWriter::flush() {
+  if (retiring_ != nullptr) {
+    retiring_->finish();
+    if (sync_failed_) return last_status_;
+  }
   if (file_ == nullptr || buffer_.empty()) return {};
   const uint64_t size_before = file_->size();
   Status status = file_->append(buffer_);
@@ -126,6 +142,7 @@ void AofWriter::end_of_turn(bool child_active) {
     return retry();
   }
   if (file_ == nullptr) return;
+  if (switching()) return hold_while_switching();
   if (!buffer_.empty() && !must_postpone()) {
     if (Status status = timed_flush(child_active); !status.ok()) {
       failed(status);
@@ -140,13 +157,28 @@ void AofWriter::end_of_turn(bool child_active) {
   }
   const bool always = settings.appendfsync == AppendFsync::kAlways;
   if (!always && !held_.empty()) held_.release(written_.bytes);
-  if (child_active && settings.no_appendfsync_on_rewrite) return;
+  if (child_active && settings.no_appendfsync_on_rewrite) {
+    // Held while the files were switched.
+    if (!held_.empty()) start_sync();
+    return;
+  }
   if (always) {
     held_.hold_all(written_.bytes);
     start_sync();
   } else if (!syncs_.any() && clock_.monotonic_ms() - last_sync_ms_ >= kSyncIntervalMs) {
     start_sync();
   }
+}
+
+// What is buffered is lost with the process: with `everysec` that is within its bound for a while,
+// otherwise nobody may hear of it.
+void AofWriter::hold_while_switching() {
+  const AppendFsync policy = config_.settings().appendfsync;
+  const bool nothing_to_lose =
+      policy == AppendFsync::kAlways ? position() == synced_.bytes : buffer_.empty();
+  const bool within_bound = policy == AppendFsync::kEverySecond &&
+                            clock_.monotonic_ms() - retiring_since_ms_ < kMaxPostponeMs;
+  if (!nothing_to_lose && !within_bound) held_.hold_all(position());
 }
 
 void AofWriter::start_sync() {
@@ -159,14 +191,14 @@ void AofWriter::sync_ended(const std::shared_ptr<AofTail>& file, const AofTail::
   if (config_.settings().appendfsync == AppendFsync::kAlways) {
     latency_.add("aof-fsync-always", took_us);
   }
-  if (file != file_) return;  // it has been dropped, or replaced
+  if (file != file_ && file != retired_) return;  // it has been dropped, or replaced
   if (!synced.status.ok()) return failed_sync(synced.status);
   if (sync_failed_) return;
   // A write that failed meanwhile is not made good by this.
   if (!write_failed_) succeeded();
   advance_synced(synced.position);
   // Replies that came while no further sync could begin wait for one.
-  if (file_ != nullptr && !held_.empty()) start_sync();
+  if (file_ != nullptr && !switching() && !held_.empty()) start_sync();
 }
 
 // Syncs that overlap may end in any order. Marks do not always grow: a full sync begins a stream
@@ -181,7 +213,7 @@ Status AofWriter::sync_now() {
   if (sync_failed_) return last_status_;
   if (file_ == nullptr) return {};
   if (Status status = flush(); !status.ok()) {
-    failed(status);
+    if (!sync_failed_) failed(status);
     return status;
   }
   if (Status status = file_->sync_all(); !status.ok()) {
@@ -220,6 +252,10 @@ void AofWriter::failed_sync(const Status& status) {
   drop_file();
 }
 
+void AofWriter::report_failed_sync(const Status& status) {
+  if (file_ != nullptr) failed_sync(status);
+}
+
 void AofWriter::replaced() {
   if (!std::exchange(sync_failed_, false)) return;
   // The turn's end makes the new file durable, and only then are writes accepted.
@@ -234,7 +270,7 @@ void AofWriter::succeeded() {
 
 void AofWriter::retry() {
   const bool due = clock_.monotonic_ms() - last_retry_ms_ >= kRetryIntervalMs;
-  if (file_ == nullptr || syncs_.any() || !due) return;
+  if (file_ == nullptr || switching() || syncs_.any() || !due) return;
   last_retry_ms_ = clock_.monotonic_ms();
   if (Status status = flush(); !status.ok()) return failed(status);
   // What is written counts only once it is durable.

@@ -8,6 +8,7 @@
 
 #include "persistence/aof_syncs.h"
 #include "persistence/aof_tail.h"
+#include "persistence/background_step.h"
 #include "persistence/held_replies.h"
 #include "server/base/clock.h"
 #include "server/base/config.h"
@@ -24,7 +25,6 @@ namespace tandem {
 class AofWriter {
  public:
   AofWriter(Config& config, Env& env, Clock& clock, Executor& executor);
-  ~AofWriter();
   AofWriter(const AofWriter&) = delete;
   AofWriter& operator=(const AofWriter&) = delete;
 
@@ -36,8 +36,12 @@ class AofWriter {
   std::function<void()> on_synced = [] {};
 
   // Goes on at the end of `file`. Everything buffered so far belongs to the file before it, which
-  // must have taken it (flush()); it is made durable and closed in the background.
+  // must have taken it (flush()); it is made durable and closed in the background. Until then
+  // nothing is written to `file`: a machine that is lost must not leave what came later without
+  // what came before.
   void switch_to(std::shared_ptr<AofTail> file);
+  // The file before this one is still being made durable.
+  bool switching() const { return retiring_ != nullptr; }
   // Drops the file and what is buffered: whatever took their place, or the user's wish, has made
   // them superfluous.
   void close();
@@ -49,7 +53,7 @@ class AofWriter {
   // At the end of a turn of the loop, and from cron. `child_active`: no-appendfsync-on-rewrite
   // applies.
   void end_of_turn(bool child_active);
-  // Writes everything that is buffered.
+  // Writes everything that is buffered. Waits for the disk while switching().
   Status flush();
   // flush(), and all of it is durable when this returns. Releases every held reply.
   Status sync_now();
@@ -60,6 +64,8 @@ class AofWriter {
   // file has been dropped, last_status() stays what it is, and nothing more counts as durable,
   // until a rewrite has replaced all of it and says so with replaced().
   bool sync_failed() const { return sync_failed_; }
+  // Somebody else's sync of the current file.
+  void report_failed_sync(const Status& status);
   void replaced();
   uint64_t bytes_written() const { return file_bytes_; }  // to the current file
   size_t buffered() const { return buffer_.size(); }
@@ -69,12 +75,15 @@ class AofWriter {
   // durable.
   uint64_t position() const { return written_.bytes + buffer_.size(); }
   uint64_t synced() const { return synced_.bytes; }
-  bool sync_running() const { return syncs_.any(); }
+  bool sync_running() const { return syncs_.any() || switching(); }
   uint64_t delayed_syncs() const { return delayed_syncs_; }
   void reset_stats() { delayed_syncs_ = 0; }
   uint64_t synced_mark() const { return synced_.mark; }
 
  private:
+  void retire_file();
+  void retired(const Status& status, const AofPosition& end);
+  void hold_while_switching();
   bool must_postpone();
   Status timed_flush(bool child_active);
   void start_sync();
@@ -98,6 +107,11 @@ class AofWriter {
   std::shared_ptr<AofTail> file_;
   std::string buffer_;
 
+  // The file before file_, while it is being made durable.
+  std::shared_ptr<AofTail> retired_;
+  std::unique_ptr<BackgroundStep> retiring_;
+  int64_t retiring_since_ms_ = 0;
+
   AofPosition written_;
   AofPosition synced_;
   uint64_t file_bytes_ = 0;
@@ -110,8 +124,6 @@ class AofWriter {
   int64_t last_retry_ms_ = 0;
   uint64_t delayed_syncs_ = 0;
   Status last_status_;
-  // Background jobs may end after this object: they look here first.
-  std::shared_ptr<bool> alive_ = std::make_shared<bool>(true);
 };
 
 }  // namespace tandem

@@ -91,9 +91,11 @@ class Persistence::Host final : public AofHost {
   }
   ChildProgress* child_progress() override { return &owner_.child_progress_; }
   bool child_active() const override { return owner_.child() != ChildPurpose::kNone; }
+  Status claim_child() override { return owner_.claim_child(ChildPurpose::kAofRewrite); }
+  void release_child() override { owner_.release_child(); }
   Status fork_rewrite(std::function<int()> body, std::function<void(bool)> done) override {
-    return owner_.fork_child(ChildPurpose::kAofRewrite, std::move(body),
-                             [done = std::move(done)](const ChildExit& exit) { done(exit.ok); });
+    return owner_.run_child(std::move(body),
+                            [done = std::move(done)](const ChildExit& exit) { done(exit.ok); });
   }
   void kill_rewrite() override { owner_.kill_child(ChildPurpose::kAofRewrite); }
 
@@ -392,58 +394,6 @@ Persistence::Cancelled Persistence::cancel_background_save() {
   return std::exchange(save_scheduled_, false) ? Cancelled::kScheduled : Cancelled::kNothing;
 }
 
-Status Persistence::fork_child(ChildPurpose purpose, std::function<int()> body,
-                               std::function<void(const ChildExit&)> done) {
-  if (child_purpose_ != ChildPurpose::kNone) {
-    return make_error(ErrorKind::kInvalid, "a child process runs already");
-  }
-  child_progress_.reset();
-  child_work_.begin(clock_.monotonic_ms(), executor_.keyspace().total_size());
-  const int64_t forking_us = clock_.monotonic_us();
-  Result<ChildId> child = [&] {
-    const LatencyTimer timer(executor_.watch().latency(), clock_, "fork");
-    return env_.fork_child([this, body = std::move(body)] {
-      const int code = body();
-      child_progress_.measure();
-      return code;
-    });
-  }();
-  if (!child.ok()) return child.error();
-  latest_fork_us_ = clock_.monotonic_us() - forking_us;
-  ++total_forks_;
-  child_ = child.value();
-  child_purpose_ = purpose;
-  child_done_ = std::move(done);
-  child_started_ms_ = clock_.monotonic_ms();
-  return {};
-}
-
-void Persistence::collect_child() {
-  if (child_purpose_ == ChildPurpose::kNone) return;
-  const std::unique_ptr<ChildExit> exit = env_.poll_child(child_);
-  if (exit == nullptr) return;
-  const ChildPurpose purpose = std::exchange(child_purpose_, ChildPurpose::kNone);
-  uint64_t& copied =
-      purpose == ChildPurpose::kAofRewrite ? last_rewrite_copied_ : last_save_copied_;
-  copied = child_progress_.peak_copied_bytes();
-  std::exchange(child_done_, nullptr)(*exit);
-}
-
-void Persistence::log_child_progress() {
-  if (child_purpose_ == ChildPurpose::kNone) return;
-  const int64_t now_ms = clock_.monotonic_ms();
-  if (!child_work_.due_for_log(now_ms)) return;
-  child_work_.update(now_ms, child_progress_.keys());
-  const char* name = child_purpose_ == ChildPurpose::kSave         ? "Background saving: "
-                     : child_purpose_ == ChildPurpose::kAofRewrite ? "AOF rewriting: "
-                                                                   : "Snapshot for replicas: ";
-  log_notice(name + child_work_.text("keys"));
-}
-
-void Persistence::kill_child(ChildPurpose purpose) {
-  if (purpose != ChildPurpose::kNone && child_purpose_ == purpose) env_.kill_child(child_);
-}
-
 Status Persistence::start_rewrite() { return aof_->begin_rewrite(); }
 
 void Persistence::schedule_rewrite() { aof_->schedule_rewrite(); }
@@ -522,7 +472,7 @@ Status Persistence::sync_aof() { return aof_->writer().sync_now(); }
 
 Status Persistence::shut_down(bool save_dataset) {
   for (ChildPurpose purpose : {ChildPurpose::kSave, ChildPurpose::kAofRewrite}) {
-    if (child_purpose_ == purpose) {
+    if (child_purpose_ == purpose && child_) {
       log_warning("There is a child saving or rewriting. Killing it!");
       kill_child(purpose);
     }
@@ -563,7 +513,7 @@ PersistenceInfo Persistence::info() const {
   info.latest_fork_us = latest_fork_us_;
   info.total_forks = total_forks_;
   info.aof_last_cow_size = last_rewrite_copied_;
-  if (child_purpose_ != ChildPurpose::kNone) {
+  if (child_) {
     info.current_cow_peak = child_progress_.peak_copied_bytes();
     info.current_cow_size = child_progress_.copied_bytes();
     info.current_cow_size_age = child_progress_.measured_ago_s();

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -42,7 +43,8 @@ struct PersistenceHooks {
   std::function<void()> log_synced = [] {};
 };
 
-// What a child process was forked for. There is one at a time.
+// What a child process was forked for. There is one at a time, counting an AOF rewrite from its
+// preparation until its end is on disk.
 enum class ChildPurpose : uint8_t { kNone, kSave, kAofRewrite, kReplication };
 
 // The fields of INFO persistence, without those that only the composition root knows. Times in
@@ -194,6 +196,9 @@ class Persistence final {
   class Host;
 
   Status save_now();
+  Status claim_child(ChildPurpose purpose);
+  void release_child();
+  Status run_child(std::function<int()> body, std::function<void(const ChildExit&)> done);
   void collect_child();
   void log_child_progress();
   void check_save_points();
@@ -220,7 +225,7 @@ class Persistence final {
 
   ChildPurpose child_purpose_ = ChildPurpose::kNone;
   ChildProgress child_progress_;
-  ChildId child_ = 0;
+  std::optional<ChildId> child_;  // while it runs: a rewrite takes its place before and after
   std::function<void(const ChildExit&)> child_done_;
 
   bool loading_ = false;

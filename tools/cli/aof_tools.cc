@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "persistence/aof_changes.h"
 #include "persistence/rdb_file.h"
 #include "server/base/numbers.h"
 #include "server/base/strings.h"
@@ -85,7 +86,9 @@ std::string sound_part(const AofWalk& walk, const RdbSummary& contents) {
 
 // Walks the files in order as far as they are sound, and wanted. Nothing when that is the end.
 Result<std::optional<Place>> walk_all(Env& env, const AofFiles& files, const Request& request) {
-  for (const std::string& path : files.paths) {
+  const size_t last = last_used(env, files.paths);
+  for (size_t i = 0; i < files.paths.size(); ++i) {
+    const std::string& path = files.paths[i];
     AofContents contents;
     Result<AofWalk> walk = walk_data_file(env, path, &contents, request.until_s);
     if (!walk) return walk.error();
@@ -105,7 +108,7 @@ Result<std::optional<Place>> walk_all(Env& env, const AofFiles& files, const Req
                  sound_part(walked, contents).c_str(),
                  counted(walked.sound_bytes, "byte", "bytes").c_str(),
                  static_cast<unsigned long long>(walked.size));
-    return std::optional(Place{path, path == files.paths.back(), walked});
+    return std::optional(Place{path, i >= last, walked});
   }
   return std::optional<Place>();
 }

@@ -138,7 +138,8 @@ TEST_F(AofTest, AFailedRewriteLosesNothing) {
   env_.fail("temp-rewriteaof", "No space left on device");
   ASSERT_TRUE(server_->persistence.start_rewrite().ok());
   server_->run("SET", "k2", "v");
-  server_->cron();
+  server_->settle();
+  EXPECT_FALSE(server_->persistence.info().aof_rewrite_in_progress);
   EXPECT_FALSE(server_->persistence.info().aof_last_bgrewrite_ok);
   env_.stop_failing();
   const Contents before = server_->contents();
@@ -166,8 +167,9 @@ TEST_F(AofTest, IsTurnedOnAndOffWhileTheServerRuns) {
   server_->run("SET", "before", "it was on");
   server_->turn();
   server_->configure("appendonly", "yes");
+  server_->turn();
   server_->run("SET", "during", "the first rewrite");
-  server_->cron();
+  server_->settle();
   server_->run("SET", "after", "it");
   server_->turn();
   const Contents before = server_->contents();
@@ -190,7 +192,7 @@ TEST_F(AofTest, ARewriteWhileItIsOffDoesNotEndWhatFollows) {
   server_->cron();
   server_->turn();
   server_->configure("appendonly", "yes");
-  server_->cron();
+  server_->settle();
   server_->run("SET", "after", "it");
   server_->turn();
   server_->cron();
@@ -206,8 +208,9 @@ TEST_F(AofTest, ANewDatasetBeginsANewHistory) {
   other.database(0).set_string("new", "dataset");
   server_->keyspace.swap_contents(other);
   server_->persistence.dataset_replaced();
+  server_->turn();
   server_->persistence.on_forwarded_stream(2, command({"INCR", "n"}));
-  server_->cron();
+  server_->settle();
   server_->persistence.on_forwarded_stream(2, command({"INCR", "n"}));
   server_->turn();
   EXPECT_EQ(restart().contents(),
@@ -225,7 +228,7 @@ TEST_F(AofTest, ANewDatasetForgetsHowMuchOfTheOldStreamWasDurable) {
   position.offset = 10;
   server_->persistence.dataset_replaced();
   EXPECT_EQ(server_->persistence.synced_position(), 0u);
-  server_->cron();
+  server_->settle();
   EXPECT_EQ(server_->persistence.synced_position(), 10u);
   server_->persistence.on_forwarded_stream(0, command({"INCR", "n"}));
   position.offset = 20;
@@ -393,9 +396,7 @@ TEST_F(AofTest, AFailedSyncLeadsToANewBase) {
   // The rewrite that was tried at once has failed as well; there will be another.
   server.cron();
   clock_.advance_ms(5000);
-  server.cron();
-  server.cron();
-  server.cron();
+  server.settle();
   EXPECT_EQ(server.misconf(), "");
   EXPECT_EQ(server.persistence.info().aof_rewrites, 1u);
   server_.reset();
@@ -422,8 +423,7 @@ TEST_F(AofTest, AfterAFailedSyncWritesAreRefusedUntilTheFileIsReplaced) {
   }
   EXPECT_TRUE(server.persistence.info().aof_rewrite_in_progress);
   env_.hold_children = false;
-  server.cron();
-  server.cron();
+  server.settle();
   EXPECT_EQ(server.misconf(), "");
   server.run("INCR", "n");
   server.turn();
@@ -469,10 +469,8 @@ TEST_F(AofTest, AFailedSyncDuringItsRepairLeadsToAnotherOne) {
   }
   EXPECT_EQ(server.persistence.info().aof_rewrites, 0u);
   env_.fail_syncs(false);
-  for (int i = 0; i < 3; ++i) {
-    clock_.advance_ms(70'000);
-    server.cron();
-  }
+  clock_.advance_ms(70'000);
+  server.settle();
   EXPECT_EQ(server.misconf(), "");
   server_.reset();
   env_.lose_power();
@@ -502,17 +500,6 @@ TEST_F(AofTest, WhatIsLoadedIsDurable) {
   server.persistence.end_of_turn();
   // Killed before the sync: the system has the write, the disk may not.
   restart();
-  server_.reset();
-  env_.lose_power();
-  EXPECT_EQ(restart().contents(), (Contents{{{0, "k"}, "string:v"}}));
-}
-
-TEST_F(AofTest, AFileThatIsNotTheLastIsDurable) {
-  TestServer& server = start({{"appendfsync", "everysec"}});
-  ASSERT_EQ(server.load(), "");
-  server.run("SET", "k", "v");
-  ASSERT_TRUE(server.persistence.start_rewrite().ok());
-  // The manifest names the next file now.
   server_.reset();
   env_.lose_power();
   EXPECT_EQ(restart().contents(), (Contents{{{0, "k"}, "string:v"}}));
@@ -650,9 +637,7 @@ TEST_F(AlwaysTest, WhatRunsInTheTurnOfAFailureIsNotAcknowledged) {
   EXPECT_NE(server_->misconf(), "");
   env_.fail_syncs(false);
   clock_.advance_ms(5000);
-  server_->cron();
-  server_->cron();
-  server_->cron();
+  server_->settle();
   EXPECT_EQ(server_->misconf(), "");
   // The write at the end of the turn fails.
   env_.fail(".incr", "No space left on device");

@@ -156,7 +156,7 @@ TEST_F(SnapshotForm, OfALargeDatasetIsGivenToTheDeviceInSteps) {
     EXPECT_EQ(env_.syncs_begun.size(), on ? 2u : 0u);
     env_.syncs_begun.clear();
     ASSERT_TRUE(server.persistence.start_rewrite().ok());
-    server.cron();
+    server.settle();
     EXPECT_EQ(env_.syncs_begun.size(), on ? 2u : 0u);
   }
 }
@@ -170,8 +170,7 @@ TEST_F(SnapshotForm, OfTheBaseOfAnAofIsWhatTheConfigurationSays) {
         start({{"appendonly", "yes"}, {"rdbcompression", compression}, {"rdb-version", version}});
     server.run("SET", "in the base " + compression + version, "value");
     ASSERT_TRUE(server.persistence.start_rewrite().ok());
-    server.cron();
-    server.cron();
+    server.settle();
     server.run("SET", "appended " + compression + version, "value");
     server.turn();
     server.run("SET", "last", compression + version);

@@ -177,6 +177,10 @@ class TestServer {
     persistence.cron();
     turn();
   }
+  // Until an AOF rewrite that is under way has ended, or waits for its child.
+  void settle() {
+    for (int i = 0; i < 4; ++i) cron();
+  }
   std::string misconf() { return executor.state().misconf; }
   Contents contents() { return contents_of(keyspace); }
   void configure(std::string_view name, std::string_view value) {
