@@ -42,7 +42,6 @@ void AofWriter::switch_to(std::shared_ptr<AofTail> file) {
 // In the lane of a sync: other work in the background may take long, and writes wait for this.
 void AofWriter::retire_file() {
   retired_ = std::move(file_);
-  retiring_since_ms_ = clock_.monotonic_ms();
   auto outcome = std::make_shared<Status>();
   retiring_ = std::make_unique<BackgroundStep>(
       env_, /*lane=*/0, [old = retired_, outcome] { *outcome = old->sync_all(); },
@@ -170,15 +169,12 @@ void AofWriter::end_of_turn(bool child_active) {
   }
 }
 
-// What is buffered is lost with the process: with `everysec` that is within its bound for a while,
-// otherwise nobody may hear of it.
+// What is buffered is lost with the process, and a disk that hangs may keep it there for longer
+// than any policy allows: nobody hears of it yet.
 void AofWriter::hold_while_switching() {
-  const AppendFsync policy = config_.settings().appendfsync;
-  const bool nothing_to_lose =
-      policy == AppendFsync::kAlways ? position() == synced_.bytes : buffer_.empty();
-  const bool within_bound = policy == AppendFsync::kEverySecond &&
-                            clock_.monotonic_ms() - retiring_since_ms_ < kMaxPostponeMs;
-  if (!nothing_to_lose && !within_bound) held_.hold_all(position());
+  const bool always = config_.settings().appendfsync == AppendFsync::kAlways;
+  const bool nothing_to_lose = always ? position() == synced_.bytes : buffer_.empty();
+  if (!nothing_to_lose) held_.hold_all(position());
 }
 
 void AofWriter::start_sync() {

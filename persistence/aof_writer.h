@@ -110,7 +110,6 @@ class AofWriter {
   // The file before file_, while it is being made durable.
   std::shared_ptr<AofTail> retired_;
   std::unique_ptr<BackgroundStep> retiring_;
-  int64_t retiring_since_ms_ = 0;
 
   AofPosition written_;
   AofPosition synced_;
