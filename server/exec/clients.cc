@@ -10,6 +10,7 @@
 #include "server/exec/executor.h"
 #include "server/exec/monitors.h"
 #include "server/exec/pubsub.h"
+#include "server/exec/standstill.h"
 #include "server/exec/watched_keys.h"
 
 namespace tandem {
@@ -133,6 +134,7 @@ bool Executor::must_wait_for_pause(const Client& client, const Command& command,
 }
 
 void Executor::resume_paused_clients() {
+  follow_pause(*this);
   for (uint64_t id : std::exchange(paused_clients_, {})) {
     Client* client = find_client(id);
     if (client != nullptr && !blocked_->run_paused(*client)) client->resume();

@@ -13,6 +13,7 @@
 #include "server/exec/eviction.h"
 #include "server/exec/monitors.h"
 #include "server/exec/pubsub.h"
+#include "server/exec/standstill.h"
 #include "server/exec/tracking.h"
 #include "server/exec/watched_keys.h"
 
@@ -151,6 +152,7 @@ bool Executor::execute_in_batch(Client& client, Args args, Command* found) {
 // A request that has passed all checks.
 void Executor::run(Client& client, Command& command, Args args) {
   keyspace_.set_touching(!client.no_touch || command.name == "touch");
+  follow_pause(*this);
   // To the source of an import no key has expired: it says itself when they go.
   const bool imports = client.import_source && config_.settings().import_mode && !state_.is_replica;
   if (imports) keyspace_.set_expiry_policy(ExpiryPolicy::kIgnore);

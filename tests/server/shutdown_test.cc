@@ -85,6 +85,8 @@ TEST_F(ShutdownOfAPair, StopsExpiryUntilItIsAborted) {
   await_pending();
   // Another SIGTERM changes nothing.
   primary_.process().signal(SIGTERM);
+  // It has expired, and a look at it does not remove it either.
+  EXPECT_TRUE(eventually([this] { return primary_.run("PTTL", "volatile") == "(integer) -2"; }));
   EXPECT_EQ(primary_.run("DBSIZE"), "(integer) 2");
   EXPECT_EQ(primary_.run("SHUTDOWN", "ABORT"), "OK");
   EXPECT_TRUE(eventually([this] { return primary_.run("DBSIZE") == "(integer) 1"; }));
@@ -144,6 +146,16 @@ TEST_F(ShutdownOfAPair, ASignalCanAskNotToWait) {
   EXPECT_EQ(primary_.wait().code, 0);
   EXPECT_FALSE(primary_.logged("Waiting for replicas"));
   EXPECT_TRUE(std::filesystem::exists(primary_.file("dump.rdb")));
+}
+
+TEST(ClientPause, KeepsWhatHasExpired) {
+  ServerProcess server;
+  EXPECT_EQ(server.run("SET", "volatile", "x", "PX", "100"), "OK");
+  EXPECT_EQ(server.run("CLIENT", "PAUSE", "100000", "WRITE"), "OK");
+  EXPECT_TRUE(eventually([&] { return server.run("GET", "volatile") == "(nil)"; }));
+  EXPECT_EQ(server.run("DBSIZE"), "(integer) 1");
+  EXPECT_EQ(server.run("CLIENT", "UNPAUSE"), "OK");
+  EXPECT_TRUE(eventually([&] { return server.run("DBSIZE") == "(integer) 0"; }));
 }
 
 TEST(ShutdownSignals, DoWhatTheirOptionsSay) {
