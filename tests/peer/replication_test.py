@@ -7,6 +7,7 @@ Usage: replication_test.py PATH_TO_TANDEM_SERVER
 
 import os
 import random
+import signal
 import socket
 import subprocess
 import sys
@@ -300,6 +301,38 @@ def tools_test():
             assert loaded.functions() == server.functions()
 
 
+def shutdown_test(primary_program, replica_program):
+    """A primary that is told to end waits for a replica that lags."""
+    with Node(primary_program, "--shutdown-timeout", "1000") as primary, \
+            Node(replica_program) as replica:
+        replica.follow(primary)
+        peers.await_condition("the replica", lambda: replica.info()["master_link_status"] == "up")
+        primary.command("SET", "key", "old")
+        assert primary.command("WAIT", 1, 0) == 1
+        os.kill(replica.process.pid, signal.SIGSTOP)
+        primary.command("SET", "key", "new")
+        asking, second, writing = primary.connect(), primary.connect(), primary.connect()
+        for words in (("SHUTDOWN",), ("SHUTDOWN", "ABORT")):
+            (asking if len(words) == 1 else second).send(*words)
+            if len(words) == 1:
+                peers.await_condition("the wait", lambda: "shutdown_in_milliseconds"
+                                      in primary.info("server"))
+        assert second.read() == "OK"
+        assert asking.read() == "ERR Errors trying to SHUTDOWN. Check logs."
+        assert second.command("SHUTDOWN", "ABORT") == "ERR No shutdown in progress."
+        second.send("SHUTDOWN", "NOSAVE")
+        peers.await_condition("the wait", lambda: "shutdown_in_milliseconds"
+                              in primary.info("server"))
+        asking.send("SHUTDOWN", "NOW")
+        writing.send("SET", "key", "never")
+        peers.await_condition("three clients that wait",
+                              lambda: primary.info("clients")["blocked_clients"] == "3")
+        os.kill(replica.process.pid, signal.SIGCONT)
+        assert primary.process.wait(30) == 0
+        peers.await_condition("the last write", lambda: replica.command("GET", "key") == b"new")
+        assert "1 of 1 replicas are in sync when shutting down." in primary.log()
+
+
 def main():
     tests = [
         ("redis behind Tandem, diskless", lambda: pair_test(TANDEM, REDIS)),
@@ -323,6 +356,7 @@ def main():
         ("a failover from Tandem to redis", lambda: failover_test(TANDEM, REDIS)),
         ("a failover from redis to Tandem", lambda: failover_test(REDIS, TANDEM)),
         ("a failover from Tandem to Tandem", lambda: failover_test(TANDEM, TANDEM)),
+        ("the end of a Tandem that redis follows", lambda: shutdown_test(TANDEM, REDIS)),
         ("redis-cli as a replica", tools_test),
     ]
     wanted = sys.argv[2:]
