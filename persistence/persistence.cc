@@ -510,6 +510,7 @@ PersistenceInfo Persistence::info() const {
   info.rdb_last_load_keys_expired = last_load_.keys_expired;
   info.rdb_last_load_keys_loaded = last_load_.keys_loaded;
   info.rdb_last_cow_size = last_save_copied_;
+  info.dump_payload_sanitizations = payload_checks_;
   info.latest_fork_us = latest_fork_us_;
   info.total_forks = total_forks_;
   info.aof_last_cow_size = last_rewrite_copied_;
@@ -558,6 +559,7 @@ PersistenceInfo Persistence::info() const {
 
 void Persistence::reset_stats() {
   saves_ = 0;
+  payload_checks_ = 0;
   latest_fork_us_ = 0;
   total_forks_ = 0;
   aof_->reset_stats();

@@ -79,6 +79,7 @@ struct PersistenceInfo {
   uint64_t current_save_keys_per_sec = 0;
   int64_t current_save_eta_seconds = -1;
   uint64_t rdb_last_cow_size = 0;
+  uint64_t dump_payload_sanitizations = 0;
   uint64_t aof_last_cow_size = 0;
   bool aof_enabled = false;
   bool aof_starting = false;  // see Aof::starting()
@@ -186,6 +187,9 @@ class Persistence final {
   // Everything that is buffered is written and everything written is durable when this returns.
   Status sync_aof();
 
+  // A payload of RESTORE held packed data, which has been checked from end to end.
+  void count_payload_check() { ++payload_checks_; }
+
   PersistenceInfo info() const;
   // The memory of what waits to be written to the AOF.
   size_t aof_buffer_memory() const;
@@ -241,6 +245,7 @@ class Persistence final {
   uint64_t total_forks_ = 0;
   int64_t last_save_took_s_ = -1;
   uint64_t saves_ = 0;
+  uint64_t payload_checks_ = 0;
   uint64_t last_save_copied_ = 0;
   uint64_t last_rewrite_copied_ = 0;
   LoadCounts last_load_;

@@ -73,6 +73,9 @@ enum Type : uint8_t {
 };
 inline constexpr uint8_t kLastType = kHashFieldExpiry;
 
+// Whether values of this type hold packed data (listpacks, intsets and their forerunners).
+constexpr bool is_packed(uint8_t type) { return type >= kHashZipmap && type <= kStreamListpacks3; }
+
 // What a node of kListQuicklist2 is: one large element, or a listpack.
 inline constexpr uint64_t kPlainNode = 1;
 inline constexpr uint64_t kPackedNode = 2;

@@ -103,6 +103,7 @@ void add_server(const InfoSources& from, InfoText* out) {
   out->field("arch_bits", sizeof(void*) * 8);
   out->field("monotonic_clock", "POSIX clock_gettime");
   out->field("multiplexing_api", "epoll");
+  out->field("atomicvar_api", "atomic-builtin");
   out->field("gcc_version", __VERSION__);
   out->field("process_id", getpid());
   out->field("process_supervised", settings.supervised == Supervised::kNo ? "no" : "systemd");
@@ -300,6 +301,15 @@ void add_persistence(const InfoSources& from, InfoText* out) {
   out->field("loading_bytes_per_sec", info.loading_bytes_per_sec);
 }
 
+// Nothing moves memory about to make holes in it smaller, so none of these ever counts.
+void add_defragmentation(InfoText* out) {
+  for (const std::string_view name :
+       {"active_defrag_hits", "active_defrag_misses", "active_defrag_key_hits",
+        "active_defrag_key_misses", "total_active_defrag_time", "current_active_defrag_time"}) {
+    out->field(name, 0);
+  }
+}
+
 void add_stats(const InfoSources& from, InfoText* out) {
   const ExecutorStats& stats = from.executor.stats();
   const KeyspaceStats& keys = from.executor.keyspace().stats();
@@ -321,6 +331,9 @@ void add_stats(const InfoSources& from, InfoText* out) {
   out->field("sync_partial_err", replication.stats.sync_partial_err);
   out->field("expired_keys", keys.expired);
   out->field("expired_fields", keys.expired_fields);
+  out->decimal("expired_stale_perc", from.expire_cycle.stale_share * 100);
+  out->field("expired_time_cap_reached_count", from.expire_cycle.out_of_time);
+  out->field("expire_cycle_cpu_milliseconds", from.expire_cycle.spent_us / 1000);
   out->field("evicted_keys", stats.evicted_keys);
   out->field("evicted_clients", stats.evicted_clients);
   out->field("total_eviction_exceeded_time", from.executor.eviction().total_exceeded_ms());
@@ -335,14 +348,23 @@ void add_stats(const InfoSources& from, InfoText* out) {
   out->field("total_forks", from.persistence.total_forks);
   out->field("migrate_cached_sockets", from.idle_outgoing_connections);
   out->field("slave_expires_tracked_keys", 0);
+  add_defragmentation(out);
   const Tracking& tracking = from.executor.tracking();
   out->field("tracking_total_keys", tracking.key_count());
   out->field("tracking_total_items", tracking.item_count());
   out->field("tracking_total_prefixes", tracking.prefix_count());
   out->field("unexpected_error_replies", stats.unexpected_errors);
   out->field("total_error_replies", stats.total_error_replies);
+  out->field("dump_payload_sanitizations", from.persistence.dump_payload_sanitizations);
+  out->field("total_reads_processed", from.links.reads);
+  out->field("total_writes_processed", from.links.writes);
+  // There are no I/O threads: the loop reads and writes.
+  out->field("io_threaded_reads_processed", 0);
+  out->field("io_threaded_writes_processed", 0);
   out->field("client_query_buffer_limit_disconnections", stats.client_query_limit_disconnections);
   out->field("client_output_buffer_limit_disconnections", stats.client_output_limit_disconnections);
+  out->field("reply_buffer_shrinks", from.links.buffers_shrunk);
+  out->field("reply_buffer_expands", from.links.buffers_grown);
 }
 
 void add_replication(const InfoSources& from, InfoText* out) {

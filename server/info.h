@@ -10,7 +10,9 @@
 #include "functions/function_set.h"
 #include "persistence/persistence.h"
 #include "replication/info.h"
+#include "server/base/link_counts.h"
 #include "server/exec/executor.h"
+#include "server/expire_cycle.h"
 #include "server/traffic_rates.h"
 
 namespace tandem {
@@ -23,6 +25,8 @@ struct InfoSources {
   int64_t started_ms = 0;     // Unix time
   size_t startup_memory = 0;  // memory_used() once the server was up, before it had data
   TrafficRates::Rates rates;
+  LinkCounts links;
+  ExpireCycle::Stats expire_cycle;
   PersistenceInfo persistence;
   ReplicationInfo replication;
   const FunctionSet* function_set = nullptr;  // null: there are none

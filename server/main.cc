@@ -239,7 +239,11 @@ int run(int argc, char** argv) {
     loop.set_tcp_keepalive(static_cast<int>(settings.tcp_keepalive));
     return {};
   });
-  Server server(config, World{*env, loop, system_clock(), random_seed()});
+  Server server(config, World{.env = *env,
+                              .loop = loop,
+                              .clock = system_clock(),
+                              .random_seed = random_seed(),
+                              .link_counts = &loop.link_counts()});
   server.on_shutdown = [&] {
     loop.stop();
     const DispatchState& state = server.executor().state();

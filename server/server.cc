@@ -16,12 +16,12 @@ namespace tandem {
 
 namespace {
 
-// One expiry step on the loop stays below this, so that no request waits longer for it.
-constexpr int64_t kExpireStepUs = 1000;
-constexpr size_t kExpireSamples = 20;
-constexpr size_t kExpireFields = 64;
-// Above this share of expired keys among those looked at, another step follows soon.
-constexpr size_t kExpireMoreOneIn = 10;
+LinkCounts since(const LinkCounts& then, const LinkCounts& now) {
+  return {.reads = now.reads - then.reads,
+          .writes = now.writes - then.writes,
+          .buffers_grown = now.buffers_grown - then.buffers_grown,
+          .buffers_shrunk = now.buffers_shrunk - then.buffers_shrunk};
+}
 
 }  // namespace
 
@@ -30,6 +30,7 @@ Server::Server(Config& config, World world)
       world_(world),
       keyspace_(static_cast<int>(config.settings().databases), world.random_seed),
       executor_(keyspace_, config, world.clock, services_),
+      expire_cycle_(executor_, world.clock),
       functions_(executor_),
       scripts_(executor_),
       debug_sessions_(executor_, world.env),
@@ -208,25 +209,8 @@ void Server::expire_keys() {
   expire_timer_ = 0;
   if (!executor_.state().active_expire || executor_.paused()) return;
   executor_.refresh_time();
-  const LatencyTimer timer(executor_.watch().latency(), world_.clock, "expire-cycle");
-  const int64_t deadline_us = world_.clock.monotonic_us() + kExpireStepUs;
-  bool more = false;
-  for (int i = 0; i < keyspace_.database_count(); ++i) {
-    bool again = true;
-    while (again && world_.clock.monotonic_us() < deadline_us) {
-      size_t looked_at = 0;
-      const size_t expired = keyspace_.database(i).expire_some(kExpireSamples, &looked_at);
-      again = expired * kExpireMoreOneIn > looked_at;
-    }
-    more |= again;
-    again = true;
-    while (again && world_.clock.monotonic_us() < deadline_us) {
-      again = keyspace_.database(i).expire_fields(kExpireFields) == kExpireFields;
-    }
-    more |= again;
-  }
   // Requests come first: the next step waits for the next turn of the loop.
-  if (more) expire_timer_ = world_.loop.after(1, [this] { expire_keys(); });
+  if (expire_cycle_.step()) expire_timer_ = world_.loop.after(1, [this] { expire_keys(); });
 }
 
 // Clients that have been idle for too long, and those whose output stays above the soft limit
@@ -250,6 +234,8 @@ std::string Server::info(std::span<const std::string_view> sections) {
                                 .started_ms = started_ms_,
                                 .startup_memory = startup_memory_,
                                 .rates = traffic_.rates(),
+                                .links = since(links_at_reset_, link_counts()),
+                                .expire_cycle = expire_cycle_.stats(),
                                 .persistence = persistence_.info(),
                                 .replication = replication_.info(),
                                 .function_set = &functions_.functions(),
@@ -286,6 +272,8 @@ void Server::reset_stats() {
   persistence_.reset_stats();
   replication_.reset_stats();
   traffic_.reset();
+  expire_cycle_.reset_stats();
+  links_at_reset_ = link_counts();
 }
 
 }  // namespace tandem

@@ -13,10 +13,12 @@
 #include "server/base/config.h"
 #include "server/base/env.h"
 #include "server/base/link.h"
+#include "server/base/link_counts.h"
 #include "server/commands/debug_sessions.h"
 #include "server/commands/services.h"
 #include "server/exec/executor.h"
 #include "server/exec/outgoing.h"
+#include "server/expire_cycle.h"
 #include "server/shutdown.h"
 #include "server/store/keyspace.h"
 #include "server/traffic_rates.h"
@@ -31,6 +33,8 @@ struct World {
   uint64_t random_seed;
   // See Replication::World.
   std::function<Result<TransferPipe>()> make_pipe = {};
+  // Of the loop; null when it counts nothing.
+  const LinkCounts* link_counts = nullptr;
 };
 
 // A whole server without its sockets: builds the engines, wires them, and drives what happens in
@@ -82,6 +86,9 @@ class Server final : public ServerControl {
   Status leave(const ShutdownOptions& options);
   void cron();
   TrafficTotals traffic_totals() const;
+  LinkCounts link_counts() const {
+    return world_.link_counts == nullptr ? LinkCounts{} : *world_.link_counts;
+  }
   void expire_keys();
   void await_blocked_deadline();
   void make_room();
@@ -92,6 +99,7 @@ class Server final : public ServerControl {
   Services services_;
   Keyspace keyspace_;
   Executor executor_;
+  ExpireCycle expire_cycle_;
   FunctionEngine functions_;
   ScriptEngine scripts_;
   DebugSessions debug_sessions_;
@@ -100,6 +108,7 @@ class Server final : public ServerControl {
   Outgoing outgoing_;
   Shutdown shutdown_;
   TrafficRates traffic_;
+  LinkCounts links_at_reset_;
   std::string run_id_;
   int64_t started_ms_;
   size_t startup_memory_ = 0;

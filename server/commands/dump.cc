@@ -7,9 +7,12 @@
 #include <vector>
 
 #include "persistence/dump_payload.h"
+#include "persistence/persistence.h"
+#include "persistence/rdb_format.h"
 #include "server/base/numbers.h"
 #include "server/base/strings.h"
 #include "server/commands/arguments.h"
+#include "server/commands/services.h"
 #include "server/exec/executor.h"
 
 namespace tandem {
@@ -83,6 +86,9 @@ std::optional<RdbValue> decode_payload(Call& call, std::string* text) {
   if (!decoded.ok()) {
     call.reply.error("ERR Bad data format");
     return std::nullopt;
+  }
+  if (rdb::is_packed(static_cast<uint8_t>(payload[0])) && call.services.persistence != nullptr) {
+    call.services.persistence->count_payload_check();
   }
   return std::move(decoded).value();
 }

@@ -171,6 +171,7 @@ bool UvLink::read_once(char* shared, size_t shared_size) {
     }
     return false;
   }
+  ++loop_->mutable_link_counts().reads;
   if (use_shared) {
     deliver({into, static_cast<size_t>(received)}, true);
   } else {
@@ -240,6 +241,19 @@ void UvLink::hold_output(bool held) {
 void UvLink::flush() {
   flush_scheduled_ = false;
   if (closing_ || held_ || blocked_on_write_) return;
+  count_resizing();
+  send_output();
+  count_resizing();
+}
+
+// Whether the output's block is another than when this was called last. Its first one is no growth.
+void UvLink::count_resizing() {
+  const size_t before = std::exchange(output_capacity_, output_.capacity());
+  if (before < output_capacity_ && before > 0) ++loop_->mutable_link_counts().buffers_grown;
+  if (before > output_capacity_) ++loop_->mutable_link_counts().buffers_shrunk;
+}
+
+void UvLink::send_output() {
   size_t flushed = 0;
   while (!output_.empty()) {
     if (flushed >= kLargestFlush) {
@@ -258,6 +272,7 @@ void UvLink::flush() {
       }
       return;
     }
+    ++loop_->mutable_link_counts().writes;
     output_.consume(static_cast<size_t>(sent));
     flushed += static_cast<size_t>(sent);
   }

@@ -59,6 +59,8 @@ class UvLink final : public Link {
   void keep(std::string_view rest);
   bool reading() const;
   char* own_room(size_t* room, size_t needed = 0);
+  void send_output();
+  void count_resizing();
   void discard_received();
   void give_back_input();
   void begin_close(std::string reason);
@@ -83,6 +85,7 @@ class UvLink final : public Link {
   std::string close_reason_;
   std::string peer_, local_;
   OutputBuffer output_;
+  size_t output_capacity_ = 0;  // when it was looked at last
   // What was received and not consumed, when it outlives the read.
   char* input_ = nullptr;
   size_t input_begin_ = 0, input_end_ = 0, input_capacity_ = 0;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "server/base/link.h"
+#include "server/base/link_counts.h"
 #include "server/base/result.h"
 
 namespace tandem {
@@ -42,6 +43,9 @@ class UvLoop final : public Loop {
   // Runs `work` on the loop's next turn; any thread may call it.
   void post(std::function<void()> work);
 
+  // What its links have done so far; lives as long as the loop.
+  const LinkCounts& link_counts() const { return link_counts_; }
+
   // Calls `handler` on the loop when the process receives the signal.
   void on_signal(int number, std::function<void()> handler);
 
@@ -64,6 +68,7 @@ class UvLoop final : public Loop {
   // For links.
   uv_loop_t* uv() { return &loop_; }
   char* shared_input() { return shared_input_.get(); }
+  LinkCounts& mutable_link_counts() { return link_counts_; }
   void schedule_flush(UvLink* link) { to_flush_.push_back(link); }
   void schedule_close(UvLink* link);
   void schedule_redelivery(UvLink* link);
@@ -110,6 +115,7 @@ class UvLoop final : public Loop {
   bool serving_while_busy_ = false;
   bool ending_ = false;
   int tcp_keepalive_ = 300;
+  LinkCounts link_counts_;
   std::function<void()> before_flush_;
   std::mutex posted_mutex_;
   std::vector<std::function<void()>> posted_;

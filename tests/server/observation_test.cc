@@ -60,6 +60,36 @@ TEST(Observation, PercentilesOfCommands) {
   EXPECT_EQ(client.text("INFO", "latencystats"), "# Latencystats\r\n");
 }
 
+TEST(Observation, CountersOfWhatTheLoopDoes) {
+  const ServerProcess server;
+  RespClient client = server.connect();
+  client.call("RPUSH", "list", "a", "b");
+  const std::string payload = client.text("DUMP", "list");
+  client.call("CONFIG", "RESETSTAT");
+  for (int i = 0; i < 10; ++i) client.call("PING");
+  client.call("RESTORE", "restored", "0", payload);
+  // As large a reply as makes the buffer for it grow, which it gives back.
+  client.call("SETRANGE", "long", "200000", "x");
+  client.call("GET", "long");
+  for (int i = 0; i < 3; ++i) client.call("SET", "key" + std::to_string(i), "value", "PX", "1");
+  const auto field = [&](const std::string& name) {
+    const std::string text = client.text("INFO", "stats");
+    const size_t at = text.find("\r\n" + name + ":");
+    return at == std::string::npos ? -1.0 : std::stod(text.substr(at + name.size() + 3));
+  };
+  EXPECT_GE(field("total_reads_processed"), 17);
+  EXPECT_LT(field("total_reads_processed"), 100);
+  EXPECT_GE(field("total_writes_processed"), 17);
+  EXPECT_GE(field("reply_buffer_expands"), 1);
+  EXPECT_GE(field("reply_buffer_shrinks"), 1);
+  EXPECT_EQ(field("dump_payload_sanitizations"), 1);
+  EXPECT_TRUE(eventually([&] { return field("expired_keys") == 3; }));
+  EXPECT_GT(field("expired_stale_perc"), 0);
+  client.call("CONFIG", "RESETSTAT");
+  EXPECT_LT(field("total_reads_processed"), 17);
+  EXPECT_EQ(field("dump_payload_sanitizations"), 0);
+}
+
 TEST(Observation, CountersOfFunctions) {
   const ServerProcess server;
   RespClient client = server.connect();

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "functions/function_engine.h"
+#include "server/expire_cycle.h"
 #include "tests/unit/commands/admin_fixture.h"
 
 namespace tandem {
@@ -134,6 +135,39 @@ TEST_F(InfoTest, StatsAndErrors) {
   EXPECT_TRUE(field(text, "cmdstat_ping").starts_with("calls=1,usec=")) << text;
   EXPECT_TRUE(field(text, "cmdstat_select").ends_with(",rejected_calls=0,failed_calls=1")) << text;
   EXPECT_EQ(field(text, "cmdstat_echo"), "(none)");
+}
+
+TEST_F(InfoTest, StatsOfLinksAndOfTheExpireCycle) {
+  sources.links = {.reads = 1, .writes = 2, .buffers_grown = 3, .buffers_shrunk = 4};
+  sources.expire_cycle = {.stale_share = 0.125, .out_of_time = 5, .spent_us = 6999};
+  sources.persistence.dump_payload_sanitizations = 7;
+  const std::string text = build({"stats"});
+  EXPECT_EQ(field(text, "total_reads_processed"), "1");
+  EXPECT_EQ(field(text, "total_writes_processed"), "2");
+  EXPECT_EQ(field(text, "reply_buffer_expands"), "3");
+  EXPECT_EQ(field(text, "reply_buffer_shrinks"), "4");
+  EXPECT_EQ(field(text, "expired_stale_perc"), "12.50");
+  EXPECT_EQ(field(text, "expired_time_cap_reached_count"), "5");
+  EXPECT_EQ(field(text, "expire_cycle_cpu_milliseconds"), "6");
+  EXPECT_EQ(field(text, "dump_payload_sanitizations"), "7");
+}
+
+TEST_F(InfoTest, TheExpireCycleCountsWhatItFindsExpired) {
+  ExpireCycle cycle(executor, clock);
+  Database& db = keyspace.database(0);
+  for (int i = 0; i < 10; ++i) {
+    db.set_expiry(db.set_string(std::to_string(i), "1"), clock.wall_ms() + (i < 5 ? 1 : 60'000));
+  }
+  EXPECT_FALSE(cycle.step());
+  EXPECT_EQ(cycle.stats().stale_share, 0);
+  clock.now_us += 2'000;
+  keyspace.set_time(clock.wall_ms());
+  EXPECT_FALSE(cycle.step());
+  EXPECT_EQ(db.size(), 5u);
+  // Of ten keys five, and then of five none.
+  EXPECT_DOUBLE_EQ(cycle.stats().stale_share, 0.05 * 5 / 15);
+  cycle.reset_stats();
+  EXPECT_EQ(cycle.stats().stale_share, 0);
 }
 
 TEST_F(InfoTest, Keyspace) {
