@@ -199,6 +199,28 @@ TEST_F(UvLoopTest, DeliversAndSends) {
   EXPECT_EQ(handler->close_reason, "connection closed by peer");
 }
 
+int socket_option(int fd, int level, int name) {
+  int value = -1;
+  socklen_t length = sizeof value;
+  getsockopt(fd, level, name, &value, &length);
+  return value;
+}
+
+TEST_F(UvLoopTest, AnAcceptedConnectionIsProbedAndSendsAtOnce) {
+  loop_.set_tcp_keepalive(120);
+  const int fd = open().second->link->fd();
+  EXPECT_EQ(socket_option(fd, IPPROTO_TCP, TCP_NODELAY), 1);
+  EXPECT_EQ(socket_option(fd, SOL_SOCKET, SO_KEEPALIVE), 1);
+  EXPECT_EQ(socket_option(fd, IPPROTO_TCP, TCP_KEEPIDLE), 120);
+  EXPECT_EQ(socket_option(fd, IPPROTO_TCP, TCP_KEEPINTVL), 40);
+  EXPECT_EQ(socket_option(fd, IPPROTO_TCP, TCP_KEEPCNT), 3);
+}
+
+TEST_F(UvLoopTest, AKeepAliveOfZeroProbesNobody) {
+  loop_.set_tcp_keepalive(0);
+  EXPECT_EQ(socket_option(open().second->link->fd(), SOL_SOCKET, SO_KEEPALIVE), 0);
+}
+
 TEST_F(UvLoopTest, OutputOfOnInputNeedsNoAsking) {
   auto [peer, handler] = open();
   handler->consume = [h = handler](std::string_view input) {
