@@ -42,24 +42,27 @@ Config::Config(std::string working_directory) : working_directory_(std::move(wor
 
 std::vector<std::pair<std::string, std::string>> Config::get(
     std::span<const std::string_view> patterns) const {
-  std::map<std::string, const Directive*> found;
+  // By the name in lower case; each is answered once, as it was asked for first.
+  std::map<std::string, std::pair<std::string, const Directive*>> found;
+  const auto add = [&](std::string_view name, const Directive* directive) {
+    found.try_emplace(to_lower(name), name, directive);
+  };
   for (std::string_view pattern : patterns) {
     if (!has_wildcards(pattern)) {
       const Directive* directive = find_directive(pattern);
-      if (directive != nullptr && !directive->has(kFileOnly))
-        found[std::string(pattern)] = directive;
+      if (directive != nullptr && !directive->has(kFileOnly)) add(pattern, directive);
       continue;
     }
     for (const Directive* directive : all_directives()) {
       if (directive->has(kHidden) || directive->has(kFileOnly)) continue;
       for (std::string_view name : {directive->name, directive->alias}) {
-        if (!name.empty() && glob_match(pattern, name, true)) found[std::string(name)] = directive;
+        if (!name.empty() && glob_match(pattern, name, true)) add(name, directive);
       }
     }
   }
   std::vector<std::pair<std::string, std::string>> values;
-  for (const auto& [name, directive] : found) {
-    values.emplace_back(name, directive_value(*directive, settings_));
+  for (const auto& [key, named] : found) {
+    values.emplace_back(named.first, directive_value(*named.second, settings_));
   }
   return values;
 }

@@ -249,6 +249,7 @@ TEST_F(ConfigTest, GetMatchesNamesAndAliases) {
   EXPECT_EQ(get(config, {"slave-priority"}), (Pairs{{"slave-priority", "100"}}));
   EXPECT_EQ(get(config, {"*-priority", "replica-priority"}),
             (Pairs{{"replica-priority", "100"}, {"slave-priority", "100"}}));
+  EXPECT_EQ(get(config, {"MaxMemory", "MAXMEMORY", "maxmemor[y]"}), (Pairs{{"MaxMemory", "0"}}));
   EXPECT_EQ(get(config, {"nosuch", "no*such"}), Pairs{});
   EXPECT_EQ(get(config, {"key-load-dela?"}), Pairs{});
   EXPECT_EQ(get(config, {"key-load-delay"}), (Pairs{{"key-load-delay", "0"}}));
