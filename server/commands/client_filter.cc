@@ -103,7 +103,7 @@ bool ClientFilter::matches(const Call& call, const Client& client) const {
   if (skip_me && &client == &call.client) return false;
   if (!ids.empty() && !ids.contains(client.id)) return false;
   if (kind && client.kind != *kind) return false;
-  if (user && client.user != *user) return false;
+  if (user && (client.kind == ClientKind::kPrimary || client.user != *user)) return false;
   if (address && link->peer_address() != *address) return false;
   if (local_address && link->local_address() != *local_address) return false;
   return (call.now_ms() - client.created_ms) / 1000 >= min_age_seconds;

@@ -122,7 +122,8 @@ std::string describe_client(const Call& call, Client& client) {
   add_buffers(call, client, &line);
   line.add("events", events)
       .add("cmd", client.last_command != nullptr ? client.last_command->name : "NULL")
-      .add("user", client.user)
+      // What a primary sends is under no user's rights.
+      .add("user", client.kind == ClientKind::kPrimary ? "(superuser)" : client.user)
       .add("redir", redirection_of(client))
       .add("resp", client.protocol())
       .add("lib-name", client.library_name)

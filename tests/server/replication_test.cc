@@ -55,6 +55,18 @@ TEST(Replication, SeveralReplicasThatJoinAtOnce) {
     expect_same_dataset(primary, *replica);
 }
 
+TEST(Replication, ThePrimarysLinkIsNoUsers) {
+  ServerProcess primary;
+  ServerProcess replica(replica_of(primary));
+  ASSERT_TRUE(eventually([&] { return replica.info("master_link_status") == "up"; }));
+  const std::string link = replica.text("CLIENT", "LIST", "TYPE", "master");
+  EXPECT_THAT(link, ::testing::HasSubstr(" flags=M "));
+  EXPECT_THAT(link, ::testing::HasSubstr(" user=(superuser) "));
+  EXPECT_EQ(replica.run("CLIENT", "KILL", "USER", "default"), "(integer) 0");
+  EXPECT_EQ(replica.text("CLIENT", "LIST", "TYPE", "master").substr(0, link.find(" age=")),
+            link.substr(0, link.find(" age=")));
+}
+
 TEST(Replication, ALargeDataset) {
   ServerProcess primary;
   primary.run("DEBUG", "POPULATE", "200000", "key", "100");
