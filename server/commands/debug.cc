@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <cstdlib>
 #include <string>
 #include <thread>
 
@@ -50,6 +51,17 @@ void debug_sleep(Call& call) {
     std::this_thread::sleep_for(std::chrono::duration<double>(std::min(*seconds, kLongest)));
   }
   call.reply.ok();
+}
+
+// On purpose: for tests of what follows a crash.
+void debug_segfault(Call&) {
+  log_warning("DEBUG SEGFAULT");
+  *reinterpret_cast<volatile char*>(8) = 0;
+}
+
+void debug_abort(Call& call) {
+  log_warning("DEBUG " + std::string(call.args[1]) + ": the server was told to abort");
+  std::abort();
 }
 
 void debug_reload(Call& call) {
@@ -176,7 +188,8 @@ void debug_stringmatch_len(Call& call) {
 void debug_help(Call& call) {
   reply_help(
       call,
-      {{"CHANGE-REPL-ID",
+      {{"ASSERT", "Abort the server, as a check inside it that fails does."},
+       {"CHANGE-REPL-ID",
         "Begin a new replication history, which no replica of before can resume."},
        {"DIGEST", "Return a digest of the whole dataset, equal for equal data."},
        {"DIGEST-VALUE <key> [<key> ...]", "Return digests of the values of these keys."},
@@ -185,6 +198,7 @@ void debug_help(Call& call) {
        {"LOADAOF", "Write out what the AOF has buffered and load the dataset anew from it."},
        {"LOG <message>", "Write <message> to the log."},
        {"OBJECT <key>", "Show how the value of <key> is held."},
+       {"PANIC", "Abort the server."},
        {"POPULATE <count> [<prefix>] [<size>]",
         "Create <count> string keys named <prefix>:<number>; the prefix is 'key' unless\n"
         "given. They reach neither the AOF nor replicas."},
@@ -196,6 +210,7 @@ void debug_help(Call& call) {
         "that is there."},
        {"REPLICATE <command> [<arg> ...]",
         "Send this to replicas and to the AOF without running it here."},
+       {"SEGFAULT", "Crash the server with an access to memory that it does not have."},
        {"SET-ACTIVE-EXPIRE <0|1>",
         "Stop or start the removal of expired keys that nobody looks at."},
        {"SLEEP <seconds>", "Stop the server for <seconds>, which may have decimals."},
@@ -209,6 +224,9 @@ struct DebugSubcommand {
 };
 
 constexpr DebugSubcommand kSubcommands[] = {
+    {"segfault", 2, SIZE_MAX, debug_segfault},
+    {"panic", 2, SIZE_MAX, debug_abort},
+    {"assert", 2, SIZE_MAX, debug_abort},
     {"sleep", 3, 3, debug_sleep},
     {"reload", 2, SIZE_MAX, debug_reload},
     {"loadaof", 2, 2, debug_loadaof},

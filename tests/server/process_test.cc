@@ -62,6 +62,24 @@ TEST(Signals, ACrashReportNamesTheRunningCommand) {
   EXPECT_THAT(log, HasSubstr("command: 'FCALL' 'spin' '1' 'some key'"));
 }
 
+// DEBUG SEGFAULT, PANIC and ASSERT end the server, and not without a report.
+TEST(Signals, DebugCrashesOnPurpose) {
+#ifdef __SANITIZE_ADDRESS__
+  GTEST_SKIP() << "the sanitizer reports crashes itself";
+#endif
+  for (const auto& [subcommand, signal] :
+       {std::pair("SEGFAULT", "SIGSEGV"), {"PANIC", "SIGABRT"}, {"ASSERT", "SIGABRT"}}) {
+    ServerProcess server;
+    RespClient client = server.connect();
+    client.send("DEBUG", subcommand);
+    EXPECT_NE(server.wait().code, 0);
+    const std::string log = server.log();
+    EXPECT_THAT(log, HasSubstr(signal));
+    EXPECT_THAT(log, HasSubstr(std::string("command: 'DEBUG' '") + subcommand + "'"));
+    EXPECT_THAT(log, HasSubstr("=== TANDEM BUG REPORT END ==="));
+  }
+}
+
 TEST(ConfigFile, RewriteKeepsCommentsAndAppliesAtTheNextStart) {
   ServerProcess server({}, tandem_server_path(), false);
   const std::string path = server.file("tandem.conf");
