@@ -51,6 +51,25 @@ TEST(LuaAllocatorTest, BlocksDoNotOverlap) {
   }
 }
 
+#ifdef __SANITIZE_ADDRESS__
+TEST(LuaAllocatorTest, AddressSanitizerSeesWhoUsesAFreedBlock) {
+  LuaAllocator allocator;
+  const auto make = [&] {
+    return static_cast<volatile char*>(LuaAllocator::reallocate(&allocator, nullptr, 0, 40));
+  };
+  volatile char* const kept = make();
+  volatile char* const freed = make();
+  freed[39] = 'x';
+  LuaAllocator::reallocate(&allocator, const_cast<char*>(freed), 40, 0);
+  kept[39] = 'x';
+  EXPECT_DEATH(freed[0] = 'y', "use-after-poison");
+  EXPECT_DEATH(freed[39] = 'y', "use-after-poison");
+  volatile char* const again = make();
+  EXPECT_EQ(again, freed);
+  again[39] = 'z';
+}
+#endif
+
 TEST(LuaAllocatorTest, ABlockCountsForItsOwnerUntilItIsFreed) {
   LuaAllocator allocator;
   auto resize = [&](void* block, size_t from, size_t to) {
