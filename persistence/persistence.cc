@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "persistence/aof.h"
+#include "persistence/keyspace_merge.h"
 #include "persistence/rdb_file.h"
 #include "server/base/log.h"
 #include "server/base/memory.h"
@@ -265,17 +266,33 @@ Status Persistence::load_rdb(std::vector<ExpiredKey>* expired) {
   return {};
 }
 
-Status Persistence::reload_from_rdb() {
+Status Persistence::reload_from_rdb(ReloadMode mode) {
   Keyspace aside(executor_.keyspace().database_count());
   KeyspaceLoader loader(&aside, loader_options());
   {
     LoadingScope scope(executor_, &loading_);
     if (Result<RdbEnd> end = read_rdb(&loader); !end.ok()) return end.error();
-    if (Status status = load_libraries(loader.libraries()); !status.ok()) return status;
-    executor_.keyspace().swap_contents(aside);
+    if (Status status = take_over(aside, loader.libraries(), mode); !status.ok()) return status;
   }
   last_load_ = loader.counts();
   propagate_expired(loader.expired());
+  return {};
+}
+
+Status Persistence::take_over(Keyspace& loaded, const std::vector<std::string>& libraries,
+                              ReloadMode mode) {
+  Keyspace& keyspace = executor_.keyspace();
+  if (mode == ReloadMode::kReplace) {
+    if (Status status = load_libraries(libraries); !status.ok()) return status;
+    keyspace.swap_contents(loaded);
+    return {};
+  }
+  if (mode == ReloadMode::kAdd) {
+    if (Status status = check_no_common_key(keyspace, loaded); !status.ok()) return status;
+  }
+  const bool replace = mode == ReloadMode::kMerge;
+  if (Status status = hooks_.add_libraries(libraries, replace); !status.ok()) return status;
+  move_keys(loaded, keyspace);
   return {};
 }
 

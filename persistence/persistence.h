@@ -32,6 +32,10 @@ struct PersistenceHooks {
   // Replaces all function libraries by these; on an error none has changed.
   std::function<Status(const std::vector<std::string>& sources)> load_libraries =
       [](const std::vector<std::string>&) { return Status(); };
+  // Adds these to the function libraries. Those of the same name are replaced or, without
+  // `replace`, an error; on an error nothing has changed.
+  std::function<Status(const std::vector<std::string>& sources, bool replace)> add_libraries =
+      [](const std::vector<std::string>&, bool) { return Status(); };
   // Where this server stands in its replication history.
   std::function<ReplicationPosition()> replication_position = [] { return ReplicationPosition(); };
   // What the loaded RDB file said about it; called once, by load(), and only for an RDB.
@@ -42,6 +46,10 @@ struct PersistenceHooks {
   // More of the AOF is durable than before (WAITAOF).
   std::function<void()> log_synced = [] {};
 };
+
+// What becomes of the dataset that there is when an RDB file is loaded: it goes, or stays unless
+// the file has a key or library of the same name, or stays but for those.
+enum class ReloadMode : uint8_t { kReplace, kAdd, kMerge };
 
 // What a child process was forked for. There is one at a time, counting an AOF rewrite from its
 // preparation until its end is on disk.
@@ -175,7 +183,7 @@ class Persistence final {
   bool durable(uint64_t log_position) const;
 
   // DEBUG RELOAD (without its save) and DEBUG LOADAOF: the dataset anew from the file.
-  Status reload_from_rdb();
+  Status reload_from_rdb(ReloadMode mode = ReloadMode::kReplace);
   Status reload_from_aof();
 
   // Before the process leaves: ends a child, writes the RDB file if `save`, makes the AOF durable.
@@ -200,6 +208,7 @@ class Persistence final {
   class Host;
 
   Status save_now();
+  Status take_over(Keyspace& loaded, const std::vector<std::string>& libraries, ReloadMode mode);
   Status claim_child(ChildPurpose purpose);
   void release_child();
   Status run_child(std::function<int()> body, std::function<void(const ChildExit&)> done);

@@ -90,14 +90,26 @@ void Server::wire_engines() {
     executor_.refresh_time();
     serve_while_loading();
   };
-  hooks.load_libraries = [this](const std::vector<std::string>& sources) -> Status {
+  const auto compile = [this](const std::vector<std::string>& sources) -> Result<FunctionSet> {
     FunctionSet libraries;
     for (const std::string& source : sources) {
       const Result<std::string> loaded = functions_.load_into(libraries, source, false);
       if (!loaded.ok()) return loaded.error();
     }
-    functions_.replace_all(std::move(libraries));
+    return libraries;
+  };
+  hooks.load_libraries = [this, compile](const std::vector<std::string>& sources) -> Status {
+    Result<FunctionSet> libraries = compile(sources);
+    if (!libraries.ok()) return libraries.error();
+    functions_.replace_all(std::move(libraries).value());
     return {};
+  };
+  hooks.add_libraries = [this, compile](const std::vector<std::string>& sources,
+                                        bool replace) -> Status {
+    Result<FunctionSet> libraries = compile(sources);
+    if (!libraries.ok()) return libraries.error();
+    return functions_.merge(std::move(libraries).value(),
+                            replace ? RestorePolicy::kReplace : RestorePolicy::kAppend);
   };
 }
 

@@ -65,21 +65,29 @@ void debug_abort(Call& call) {
 }
 
 void debug_reload(Call& call) {
-  bool save = true;
+  bool save = true, flush = true, merge = false;
   for (std::string_view option : call.args.subspan(2)) {
     if (equals_ignore_case(option, "nosave")) {
       save = false;
+    } else if (equals_ignore_case(option, "noflush")) {
+      flush = false;
+    } else if (equals_ignore_case(option, "merge")) {
+      merge = true;
     } else {
-      return call.reply.error("ERR DEBUG RELOAD only supports the NOSAVE option.");
+      return call.reply.error(
+          "ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.");
     }
   }
+  const ReloadMode mode = flush   ? ReloadMode::kReplace
+                          : merge ? ReloadMode::kMerge
+                                  : ReloadMode::kAdd;
   Persistence& persistence = *call.services.persistence;
   if (save) {
     if (const Status saved = persistence.save(); !saved) {
       return call.reply.error("ERR " + saved.error().to_string());
     }
   }
-  if (const Status loaded = persistence.reload_from_rdb(); !loaded) {
+  if (const Status loaded = persistence.reload_from_rdb(mode); !loaded) {
     log_warning("DEBUG RELOAD: " + loaded.error().to_string());
     return call.reply.error("ERR Error trying to load the RDB dump, check server logs.");
   }
@@ -205,9 +213,10 @@ void debug_help(Call& call) {
        {"PROTOCOL <type>",
         "Reply a value of this type: string, integer, double, bignum, null, array, set, map,\n"
         "attrib, push, verbatim, true or false."},
-       {"RELOAD [NOSAVE]",
+       {"RELOAD [MERGE] [NOFLUSH] [NOSAVE]",
         "Save the RDB file and load the dataset anew from it. With NOSAVE, load the file\n"
-        "that is there."},
+        "that is there. With NOFLUSH, add to the dataset, which has to have no key of the\n"
+        "file, unless MERGE has those of the file replace them."},
        {"REPLICATE <command> [<arg> ...]",
         "Send this to replicas and to the AOF without running it here."},
        {"SEGFAULT", "Crash the server with an access to memory that it does not have."},

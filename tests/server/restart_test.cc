@@ -170,6 +170,31 @@ TEST_F(Restart, DebugReloadAndLoadaof) {
   EXPECT_EQ(dataset(server), before);
 }
 
+TEST_F(Restart, DebugReloadAddsToWhatThereIs) {
+  ServerProcess server({"--save", ""});
+  const auto library = [](const std::string& name, const std::string& value) {
+    return "#!lua name=" + name + "\nserver.register_function('" + name + "', function() return " +
+           value + " end)";
+  };
+  server.run("SET", "key", "saved");
+  server.run("FUNCTION", "LOAD", library("one", "1"));
+  ASSERT_EQ(server.run("SAVE"), "OK");
+  server.run("FLUSHALL");
+  server.run("FUNCTION", "LOAD", "REPLACE", library("one", "2"));
+  server.run("FUNCTION", "LOAD", library("other", "3"));
+  EXPECT_THAT(server.run("DEBUG", "RELOAD", "NOSAVE", "NOFLUSH"), HasSubstr("(error) ERR Error"));
+  EXPECT_EQ(server.run("EXISTS", "key"), "(integer) 0");
+  EXPECT_EQ(server.run("FCALL", "one", "0"), "(integer) 2");
+  EXPECT_EQ(server.run("DEBUG", "RELOAD", "NOSAVE", "noflush", "merge"), "OK");
+  EXPECT_EQ(server.run("GET", "key"), "\"saved\"");
+  EXPECT_EQ(server.run("FCALL", "one", "0"), "(integer) 1");
+  EXPECT_EQ(server.run("FCALL", "other", "0"), "(integer) 3");
+  EXPECT_EQ(server.run("DEBUG", "RELOAD", "NOSAVE", "MERGE"), "OK");
+  EXPECT_THAT(server.run("FCALL", "other", "0"), HasSubstr("Function not found"));
+  EXPECT_EQ(server.run("DEBUG", "RELOAD", "ALL"),
+            "(error) ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.");
+}
+
 // Functions come from a live server, once by each of the two clients, and are there before a fresh
 // server's port opens.
 class FunctionsFile : public ::testing::TestWithParam<const char*> {

@@ -201,6 +201,32 @@ TEST_F(PersistenceTest, ReloadKeepsTheDatasetWhenTheFileIsBad) {
   EXPECT_EQ(server.contents(), before);
 }
 
+TEST_F(PersistenceTest, ReloadAddsToTheDataset) {
+  TestServer& server = start();
+  ASSERT_EQ(server.load(), "");
+  server.run("SET", "k", "saved");
+  server.run("SET", "only in the file", "v");
+  const Contents saved = server.contents();
+  ASSERT_TRUE(server.persistence.save().ok());
+  server.run("DEL", "only in the file");
+  server.run("SET", "k", "changed");
+  server.run("SET", "other", "unsaved");
+  const Contents before = server.contents();
+  const Status refused = server.persistence.reload_from_rdb(ReloadMode::kAdd);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_THAT(refused.error().message, HasSubstr("key \"k\" in database 0 already"));
+  EXPECT_EQ(server.contents(), before);
+
+  Contents merged = saved;
+  merged.insert(before.begin(), before.end());
+  ASSERT_TRUE(server.persistence.reload_from_rdb(ReloadMode::kMerge).ok());
+  EXPECT_EQ(server.contents(), merged);
+  server.run("DEL", "k");
+  server.run("DEL", "only in the file");
+  ASSERT_TRUE(server.persistence.reload_from_rdb(ReloadMode::kAdd).ok());
+  EXPECT_EQ(server.contents(), merged);
+}
+
 TEST_F(PersistenceTest, TheAofIsReloadedInPlace) {
   TestServer& server = start({{"appendonly", "yes"}});
   ASSERT_EQ(server.load(), "");
