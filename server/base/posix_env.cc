@@ -425,7 +425,7 @@ class PosixEnv final : public Env {
     if (lane >= lanes_.size()) lanes_.resize(lane + 1);
     std::unique_ptr<Worker>& worker = lanes_[lane];
     if (worker == nullptr) {
-      worker = std::make_unique<Worker>(post_to_loop_, Worker::Priority::kOfTheLoop, "tandem-lane");
+      worker = std::make_unique<Worker>(post_to_loop_, Worker::Priority::kLow, "tandem-lane");
     }
     const auto delay = std::chrono::microseconds(delay_us);
     worker->add(std::move(work), std::move(done),
