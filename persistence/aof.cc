@@ -100,10 +100,15 @@ std::string Aof::base_path() const {
   return moved ? inside : single_file_path();
 }
 
-Status Aof::load_files(AofLoader& loader) {
+std::vector<std::string> Aof::data_paths() const {
   std::vector<std::string> paths;
   if (manifest_.base) paths.push_back(base_path());
   for (const AofFile& file : manifest_.incremental) paths.push_back(path(file.name));
+  return paths;
+}
+
+Status Aof::load_files(AofLoader& loader) {
+  const std::vector<std::string> paths = data_paths();
   uint64_t bytes = 0;
   for (const std::string& file : paths) {
     if (!env_.exists(file)) {
@@ -136,6 +141,7 @@ Status Aof::load_and_open() {
   if (Status status = env_.sync_directory(parent_directory()); !status.ok()) return status;
   Status status = fresh ? create_first_base() : settle_base(take_over);
   if (status.ok()) status = cut_last_file(loader);
+  if (status.ok()) status = sync_last_file();
   if (status.ok()) status = open_for_appending();
   if (!status.ok()) return status;
   state_ = State::kOn;
@@ -201,6 +207,14 @@ Status Aof::cut_last_file(const AofLoader& loader) {
   return file.value()->sync();
 }
 
+// The process before this one may have been killed before its sync, and clients are about to see
+// what it wrote. What this one writes may go to another file.
+Status Aof::sync_last_file() {
+  const std::vector<std::string> paths = data_paths();
+  Result<std::unique_ptr<WritableFile>> file = env_.open_append(paths[last_used(env_, paths)]);
+  return file.ok() ? file.value()->sync() : file.error();
+}
+
 Status Aof::open_for_appending() {
   if (manifest_.incremental.empty()) {
     const std::string name = manifest_.add_incremental(config_.settings().appendfilename).name;
@@ -213,9 +227,6 @@ Status Aof::open_for_appending() {
     Result<std::shared_ptr<AofTail>> file =
         AofTail::open_append(env_, path(manifest_.incremental.back().name));
     if (!file.ok()) return file.error();
-    // The process before this one may have been killed before its sync, and clients are about to
-    // see what it wrote.
-    if (Status status = file.value()->sync_all(); !status.ok()) return status;
     switch_to(std::move(file).value());
   }
   stats_.base_size = size();

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "persistence/aof_changes.h"
 #include "persistence/aof_loader.h"
@@ -154,11 +155,14 @@ class Aof final : public EffectSink {
   Status lock_directory();
   void release_lock();
 
+  // Of the files that hold the dataset, in their order.
+  std::vector<std::string> data_paths() const;
   Status load_files(AofLoader& loader);
   Status write_base(const std::string& name, bool as_rdb);
   Status create_first_base();
   Status settle_base(bool take_over);
   Status cut_last_file(const AofLoader& loader);
+  Status sync_last_file();
   Status open_for_appending();
   void switch_to(std::shared_ptr<AofTail> file);
   void append_timestamp();
