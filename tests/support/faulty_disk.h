@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "tests/support/disk_faults.h"
-#include "tests/support/temp_dir.h"
+#include "tests/support/preloaded_server.h"
 
 namespace tandem {
 
@@ -15,12 +15,9 @@ namespace tandem {
 class FaultyDisk {
  public:
   FaultyDisk();
-  ~FaultyDisk();
-  FaultyDisk(const FaultyDisk&) = delete;
-  FaultyDisk& operator=(const FaultyDisk&) = delete;
 
   // What to start instead of tandem-server.
-  std::string program() const { return dir_.file("server"); }
+  std::string program() const { return server_.program(); }
 
   // From now on these fail with `error` (an errno) on files whose path contains `part`. The first
   // `room` bytes can still be written.
@@ -44,7 +41,7 @@ class FaultyDisk {
  private:
   void fail(DiskFaults::Operation operation, std::string_view part, int error);
 
-  TempDir dir_;
+  PreloadedServer server_;
   DiskFaults* faults_;
 };
 

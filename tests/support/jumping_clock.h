@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string>
 
-#include "tests/support/temp_dir.h"
+#include "tests/support/preloaded_server.h"
 
 namespace tandem {
 
@@ -15,19 +15,14 @@ inline constexpr const char* kJumpingClockVariable = "TANDEM_JUMPING_CLOCK";
 // since the start is not moved, as on a machine whose clock is set.
 class JumpingClock {
  public:
-  JumpingClock();
-  ~JumpingClock();
-  JumpingClock(const JumpingClock&) = delete;
-  JumpingClock& operator=(const JumpingClock&) = delete;
-
-  // The program to start instead of the server, as long as this object lives.
-  std::string program() const { return dir_.file("server"); }
+  // What to start instead of tandem-server, as long as this object lives.
+  std::string program() const { return server_.program(); }
   // Sets the clock to the true time plus `seconds`, which may be negative.
-  void jump_to(int64_t seconds) { *seconds_ = seconds; }
+  void jump_to(int64_t seconds) { *static_cast<std::atomic<int64_t>*>(server_.shared()) = seconds; }
 
  private:
-  TempDir dir_;
-  std::atomic<int64_t>* seconds_ = nullptr;
+  PreloadedServer server_{"tandem_jumping_clock", kJumpingClockVariable,
+                          sizeof(std::atomic<int64_t>)};
 };
 
 }  // namespace tandem

@@ -18,6 +18,7 @@
 #include <ctime>
 
 #include "tests/support/disk_faults.h"
+#include "tests/support/preload/map_shared.h"
 
 namespace {
 
@@ -26,13 +27,8 @@ using tandem::DiskFaults;
 char directory[PATH_MAX];
 
 DiskFaults* map_faults() {
-  const char* path = std::getenv(tandem::kDiskFaultsVariable);
-  if (path == nullptr || getcwd(directory, sizeof directory) == nullptr) return nullptr;
-  const int fd = open(path, O_RDWR | O_CLOEXEC);
-  if (fd < 0) return nullptr;
-  void* mapped = mmap(nullptr, sizeof(DiskFaults), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-  close(fd);
-  return mapped == MAP_FAILED ? nullptr : static_cast<DiskFaults*>(mapped);
+  if (getcwd(directory, sizeof directory) == nullptr) return nullptr;
+  return tandem::map_shared<DiskFaults>(tandem::kDiskFaultsVariable);
 }
 
 // Other libraries' constructors may write before this one's has run.

@@ -1,33 +1,24 @@
 // Preloaded into a server (LD_PRELOAD): its clock of the day is the machine's plus what a test says
 // in the file that the environment names, a number of seconds. Steady clocks stay as they are.
 
-#include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <cstdint>
-#include <cstdlib>
 #include <ctime>
 
 #include "tests/support/jumping_clock.h"
+#include "tests/support/preload/map_shared.h"
 
 namespace {
 
-const std::atomic<int64_t>* map_offset() {
-  const char* path = std::getenv(tandem::kJumpingClockVariable);
-  const int fd = path == nullptr ? -1 : open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return nullptr;
-  void* mapped = mmap(nullptr, sizeof(std::atomic<int64_t>), PROT_READ, MAP_SHARED, fd, 0);
-  close(fd);
-  return mapped == MAP_FAILED ? nullptr : static_cast<const std::atomic<int64_t>*>(mapped);
-}
-
 // Other libraries' constructors may ask for the time before this one's has run.
 const std::atomic<int64_t>* offset_seconds = nullptr;
-__attribute__((constructor)) void attach() { offset_seconds = map_offset(); }
+__attribute__((constructor)) void attach() {
+  offset_seconds = tandem::map_shared<std::atomic<int64_t>>(tandem::kJumpingClockVariable);
+}
 
 }  // namespace
 

@@ -1,4 +1,4 @@
-#include "tests/support/jumping_clock.h"
+#include "tests/support/preloaded_server.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -13,31 +13,30 @@
 namespace tandem {
 namespace {
 
-constexpr std::string_view kLibrary = TANDEM_BINARY_DIR "/tests/libtandem_jumping_clock.so";
-
 [[noreturn]] void fail_with_errno(const std::string& what) {
   throw std::system_error(errno, std::generic_category(), what);
 }
 
 }  // namespace
 
-JumpingClock::JumpingClock() {
-  const std::string file = dir_.file("seconds");
-  write_whole(file, std::string(sizeof *seconds_, '\0'));
+PreloadedServer::PreloadedServer(std::string_view library, std::string_view variable,
+                                 size_t shared_bytes)
+    : shared_bytes_(shared_bytes) {
+  const std::string file = dir_.file("shared");
+  write_whole(file, std::string(shared_bytes, '\0'));
   const int fd = open(file.c_str(), O_RDWR | O_CLOEXEC);
   if (fd < 0) fail_with_errno(file);
-  void* mapped = mmap(nullptr, sizeof *seconds_, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  shared_ = mmap(nullptr, shared_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   close(fd);
-  if (mapped == MAP_FAILED) fail_with_errno(file);
-  seconds_ = static_cast<std::atomic<int64_t>*>(mapped);
+  if (shared_ == MAP_FAILED) fail_with_errno(file);
   // The sanitizer's own library need not be the first.
-  write_whole(program(), "#!/bin/sh\nexec env LD_PRELOAD='" + std::string(kLibrary) + "' " +
-                             kJumpingClockVariable + "='" + file +
+  write_whole(program(), "#!/bin/sh\nexec env LD_PRELOAD='" TANDEM_BINARY_DIR "/tests/lib" +
+                             std::string(library) + ".so' " + std::string(variable) + "='" + file +
                              "' ASAN_OPTIONS=\"$ASAN_OPTIONS:verify_asan_link_order=0\" '" +
                              tandem_server_path() + "' \"$@\"\n");
   if (chmod(program().c_str(), 0755) != 0) fail_with_errno(program());
 }
 
-JumpingClock::~JumpingClock() { munmap(seconds_, sizeof *seconds_); }
+PreloadedServer::~PreloadedServer() { munmap(shared_, shared_bytes_); }
 
 }  // namespace tandem
