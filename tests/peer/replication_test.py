@@ -312,17 +312,18 @@ def shutdown_test(primary_program, replica_program):
         os.kill(replica.process.pid, signal.SIGSTOP)
         primary.command("SET", "key", "new")
         asking, second, writing = primary.connect(), primary.connect(), primary.connect()
-        for words in (("SHUTDOWN",), ("SHUTDOWN", "ABORT")):
-            (asking if len(words) == 1 else second).send(*words)
-            if len(words) == 1:
-                peers.await_condition("the wait", lambda: "shutdown_in_milliseconds"
-                                      in primary.info("server"))
-        assert second.read() == "OK"
+
+        def await_pending():
+            peers.await_condition("the wait",
+                                  lambda: "shutdown_in_milliseconds" in primary.info("server"))
+
+        asking.send("SHUTDOWN")
+        await_pending()
+        assert second.command("SHUTDOWN", "ABORT") == "OK"
         assert asking.read() == "ERR Errors trying to SHUTDOWN. Check logs."
         assert second.command("SHUTDOWN", "ABORT") == "ERR No shutdown in progress."
         second.send("SHUTDOWN", "NOSAVE")
-        peers.await_condition("the wait", lambda: "shutdown_in_milliseconds"
-                              in primary.info("server"))
+        await_pending()
         asking.send("SHUTDOWN", "NOW")
         writing.send("SET", "key", "never")
         peers.await_condition("three clients that wait",

@@ -64,9 +64,6 @@ TEST(Signals, ACrashReportNamesTheRunningCommand) {
 
 // DEBUG SEGFAULT, PANIC and ASSERT end the server, and not without a report.
 TEST(Signals, DebugCrashesOnPurpose) {
-#ifdef __SANITIZE_ADDRESS__
-  GTEST_SKIP() << "the sanitizer reports crashes itself";
-#endif
   for (const auto& [subcommand, signal] :
        {std::pair("SEGFAULT", "SIGSEGV"), {"PANIC", "SIGABRT"}, {"ASSERT", "SIGABRT"}}) {
     ServerProcess server;
@@ -74,9 +71,14 @@ TEST(Signals, DebugCrashesOnPurpose) {
     client.send("DEBUG", subcommand);
     EXPECT_NE(server.wait().code, 0);
     const std::string log = server.log();
+    EXPECT_THAT(log, HasSubstr(std::string("DEBUG ") + subcommand));
+#ifdef __SANITIZE_ADDRESS__
+    (void)signal;  // the sanitizer takes the signals, and its report is another
+#else
     EXPECT_THAT(log, HasSubstr(signal));
     EXPECT_THAT(log, HasSubstr(std::string("command: 'DEBUG' '") + subcommand + "'"));
     EXPECT_THAT(log, HasSubstr("=== TANDEM BUG REPORT END ==="));
+#endif
   }
 }
 

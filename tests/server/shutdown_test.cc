@@ -79,10 +79,13 @@ TEST_F(ShutdownOfAPair, NamesTheReplicaThatItLeavesBehind) {
 
 TEST_F(ShutdownOfAPair, StopsExpiryUntilItIsAborted) {
   timeout("300");
-  EXPECT_EQ(primary_.run("SET", "volatile", "x", "PX", "500"), "OK");
+  // However slow the machine is, the key is still there when the wait begins.
+  EXPECT_EQ(primary_.run("DEBUG", "SET-ACTIVE-EXPIRE", "0"), "OK");
+  EXPECT_EQ(primary_.run("SET", "volatile", "x", "PX", "100"), "OK");
   lag();
   primary_.process().signal(SIGTERM);
   await_pending();
+  EXPECT_EQ(primary_.run("DEBUG", "SET-ACTIVE-EXPIRE", "1"), "OK");
   // Another SIGTERM changes nothing.
   primary_.process().signal(SIGTERM);
   // It has expired, and a look at it does not remove it either.
@@ -150,8 +153,10 @@ TEST_F(ShutdownOfAPair, ASignalCanAskNotToWait) {
 
 TEST(ClientPause, KeepsWhatHasExpired) {
   ServerProcess server;
+  EXPECT_EQ(server.run("DEBUG", "SET-ACTIVE-EXPIRE", "0"), "OK");
   EXPECT_EQ(server.run("SET", "volatile", "x", "PX", "100"), "OK");
   EXPECT_EQ(server.run("CLIENT", "PAUSE", "100000", "WRITE"), "OK");
+  EXPECT_EQ(server.run("DEBUG", "SET-ACTIVE-EXPIRE", "1"), "OK");
   EXPECT_TRUE(eventually([&] { return server.run("GET", "volatile") == "(nil)"; }));
   EXPECT_EQ(server.run("DBSIZE"), "(integer) 1");
   EXPECT_EQ(server.run("CLIENT", "UNPAUSE"), "OK");
