@@ -24,7 +24,8 @@ void AofPreparation::run(Env& env) {
   if (status.ok() && !incremental.empty()) status = make_file(env);
 }
 
-// With an open file description of its own: see AofTail.
+// With an open file description of its own: see AofTail. When there is none to be had, all that is
+// lost is time: the sync that counts comes after the switch.
 Status AofPreparation::sync_current(Env& env) const {
   const Result<std::unique_ptr<WritableFile>> opened = env.open_append(current);
   return opened.ok() ? opened.value()->sync() : Status();

@@ -425,6 +425,7 @@ class PosixEnv final : public Env {
     if (lane >= lanes_.size()) lanes_.resize(lane + 1);
     std::unique_ptr<Worker>& worker = lanes_[lane];
     if (worker == nullptr) {
+      // A sync that begins when the loop has nothing more to do covers more of what it has written.
       worker = std::make_unique<Worker>(post_to_loop_, Worker::Priority::kLow, "tandem-lane");
     }
     const auto delay = std::chrono::microseconds(delay_us);
