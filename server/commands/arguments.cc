@@ -12,16 +12,15 @@
 
 namespace tandem {
 
-std::optional<int64_t> read_integer(Call& call, std::string_view text, int64_t low, int64_t high) {
-  const std::optional<int64_t> number = parse_int64(text);
-  if (!number) {
+bool read_integer(Call& call, std::string_view text, int64_t low, int64_t high, int64_t* value) {
+  if (!read_int64(text, value)) {
     call.not_an_integer();
-    return std::nullopt;
+    return false;
   }
-  if (*number >= low && *number <= high) return number;
+  if (*value >= low && *value <= high) return true;
   call.reply.error("ERR value is out of range, value must between " + std::to_string(low) +
                    " and " + std::to_string(high));
-  return std::nullopt;
+  return false;
 }
 
 std::optional<long double> read_float(Call& call, std::string_view text) {

@@ -17,8 +17,14 @@ namespace tandem {
 
 // "ERR value is not an integer or out of range" unless `text` is one; "ERR value is out of range,
 // value must between low and high" outside these.
-std::optional<int64_t> read_integer(Call& call, std::string_view text, int64_t low = INT64_MIN,
-                                    int64_t high = INT64_MAX);
+bool read_integer(Call& call, std::string_view text, int64_t low, int64_t high, int64_t* value);
+// Inline for the reason that parse_int64() is (base/numbers.h).
+inline std::optional<int64_t> read_integer(Call& call, std::string_view text,
+                                           int64_t low = INT64_MIN, int64_t high = INT64_MAX) {
+  int64_t value = 0;
+  if (!read_integer(call, text, low, high, &value)) return std::nullopt;
+  return value;
+}
 // "ERR value is not a valid float" unless `text` is one. May be infinite.
 std::optional<long double> read_float(Call& call, std::string_view text);
 // The number of an existing database, "ERR DB index is out of range" for another one.
