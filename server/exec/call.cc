@@ -9,14 +9,15 @@
 namespace tandem {
 
 Call::Call(Executor& executor_in, Client& client_in, const Command& command_in, Args args_in,
-           Reply& reply_in)
+           Reply& reply_in, uint64_t started_ticks)
     : args(args_in),
       reply(reply_in),
       client(client_in),
       executor(executor_in),
       keyspace(executor_in.keyspace()),
       services(executor_in.services()),
-      command(command_in) {}
+      command(command_in),
+      started_ticks_(started_ticks) {}
 
 void Call::emit(std::span<const std::string_view> effect) {
   custom_effect_ = true;

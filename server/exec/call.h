@@ -33,8 +33,9 @@ struct BlockOptions {
 // must not keep it.
 class Call {
  public:
+  // `started_ticks`: when it began, on tick_count()'s clock; 0 for a call that is not timed.
   Call(Executor& executor_in, Client& client_in, const Command& command_in, Args args_in,
-       Reply& reply_in);
+       Reply& reply_in, uint64_t started_ticks);
 
   const Args args;  // args[0] is the name as the client wrote it
   Reply& reply;
@@ -45,7 +46,6 @@ class Call {
   const Command& command;
 
   Database& db() { return keyspace.database(client.db); }
-  // When it began, on tick_count()'s clock.
   uint64_t started_ticks() const { return started_ticks_; }
   // Counts the run in `stats` too, as it is counted for the command: a function's call.
   void count_also(CommandStats& stats) { also_counted_ = &stats; }
@@ -107,7 +107,7 @@ class Call {
   // The last bit stands for all arguments from there on.
   static uint64_t hidden_bit(size_t index) { return uint64_t{1} << (index < 63 ? index : 63); }
 
-  const uint64_t started_ticks_ = tick_count();
+  const uint64_t started_ticks_;
   CommandStats* also_counted_ = nullptr;
   uint64_t changes_ = 0;
   uint64_t hidden_ = 0;

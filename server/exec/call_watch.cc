@@ -46,6 +46,7 @@ void CallWatch::follow_settings() {
     slow_ticks_ =
         std::min(slow_ticks_, least(settings_.latency_monitor_threshold, 1000 * ticks_per_us()));
   }
+  times_all_ = slow_ticks_ < 1000 * ticks_per_us();
   large_request_bytes_ = least(log_.threshold(CommandLogKind::kLargeRequest));
   large_reply_bytes_ = least(log_.threshold(CommandLogKind::kLargeReply));
 }

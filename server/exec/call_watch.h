@@ -21,6 +21,19 @@ class CallWatch {
   // Both must outlive it.
   CallWatch(Config& config, Clock& clock);
 
+  // Whether a call that a function makes is timed; its client's own always are. Reading the clock
+  // costs more than a fast command does. So once some calls of one have been timed, one in a few
+  // is, and stands for those after it: the sums and the histogram stay right on the average. While
+  // calls of less than a millisecond count as slow, which somebody wants to see, each is timed.
+  bool times(const Command& command, CommandStats& stats) const {
+    if (times_all_ || !command.is(kFast) || stats.calls < kTimedFirst) return true;
+    if (stats.untimed_left == 0) {
+      stats.untimed_left = kUntimed;
+      return true;
+    }
+    --stats.untimed_left;
+    return false;
+  }
   // A command has run for so many ticks of tick_count().
   void record(CommandStats& stats, uint64_t ticks) {
     if (!track_latencies_) return;
@@ -45,6 +58,8 @@ class CallWatch {
 
  private:
   static constexpr int kFractionBits = 20;
+  static constexpr uint64_t kTimedFirst = 64;
+  static constexpr uint32_t kUntimed = 7;  // between two that are timed
 
   void follow_settings();
 
@@ -56,6 +71,7 @@ class CallWatch {
   const uint64_t ns_per_tick_;  // times 2^kFractionBits
   bool track_latencies_ = true;
   uint64_t slow_ticks_ = UINT64_MAX;
+  bool times_all_ = false;
   size_t large_request_bytes_ = SIZE_MAX;
   size_t large_reply_bytes_ = SIZE_MAX;
 };

@@ -96,6 +96,9 @@ struct KeySpec {
 struct CommandStats {
   uint64_t calls = 0;
   uint64_t ticks = 0;  // of tick_count()
+  // How long the last one took that was timed, and how many more need not be (CallWatch).
+  uint64_t last_ticks = 0;
+  uint32_t untimed_left = 0;
   uint64_t rejected = 0;
   uint64_t failed = 0;
   // How long calls took; null until one was recorded.

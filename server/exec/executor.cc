@@ -194,7 +194,9 @@ void Executor::prefetch_entry(const Client& client) {
 }
 
 void Executor::call(Client& client, Command& command, Args args, Reply& reply) {
-  Call call(*this, client, command, args, reply);
+  const bool timed = current_call_ == nullptr || client.kind != ClientKind::kInternal ||
+                     watch_.times(command, command.stats);
+  Call call(*this, client, command, args, reply, timed ? tick_count() : 0);
   const Call* outer = std::exchange(current_call_, &call);
   ++call_depth_;
   const uint64_t errors_before = stats_.total_error_replies;
@@ -220,8 +222,11 @@ void Executor::call(Client& client, Command& command, Args args, Reply& reply) {
     tracking_->remember(*serving_, command, args);
   }
 
-  last_tick_ = tick_count();
-  const uint64_t ticks = last_tick_ - call.started_ticks();
+  if (timed) {
+    last_tick_ = tick_count();
+    command.stats.last_ticks = last_tick_ - call.started_ticks();
+  }
+  const uint64_t ticks = command.stats.last_ticks;
   command.stats.ticks += ticks;
   // A blocked command counts once it has been answered.
   if (!client.blocked()) {
@@ -234,7 +239,7 @@ void Executor::call(Client& client, Command& command, Args args, Reply& reply) {
       ++also->calls;
       watch_.record(*also, ticks);
     }
-    if (watch_.is_slow(ticks) && !state_.loading) {
+    if (timed && watch_.is_slow(ticks) && !state_.loading) {
       watch_.add_slow(serving_ != nullptr ? *serving_ : client, command, args,
                       function_of(call, outer), ticks);
     }

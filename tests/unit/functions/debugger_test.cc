@@ -65,7 +65,7 @@ class DebuggerTest : public FunctionFixture {
     RespEncoder reply(&bytes);
     const std::vector<std::string_view> args = {"EVAL", source, "1", "key", "arg"};
     Command* const command = executor_.commands().find("EVAL");
-    Call call(executor_, *client_, *command, args, reply);
+    Call call(executor_, *client_, *command, args, reply, tick_count());
     ScriptDebugger debugger(peer_, {.source = source,
                                     .chunk = kScriptChunk,
                                     .top_level = "top level",
@@ -80,7 +80,7 @@ class DebuggerTest : public FunctionFixture {
     OutputBuffer bytes;
     RespEncoder reply(&bytes);
     const std::vector<std::string_view> args = {"FCALL", name, "0"};
-    Call call(executor_, *client_, *executor_.commands().find("FCALL"), args, reply);
+    Call call(executor_, *client_, *executor_.commands().find("FCALL"), args, reply, tick_count());
     ScriptDebugger debugger(peer_, {.source = function->library->source,
                                     .chunk = kFunctionChunk,
                                     .top_level = function->name});

@@ -159,6 +159,27 @@ TEST_F(FunctionStatsTest, TheCommandLogNamesTheFunctionForThoseWhoAsk) {
               EndsWith(R"("127.0.0.1:50000", "", "", ""]])"));
 }
 
+TEST_F(FunctionStatsTest, CallsThatAreNotTimedCountAllTheSame) {
+  configure("latency-tracking", "yes");
+  run("SET", "k", "x");
+  eval("for i = 1, 1000 do redis.call('GET', 'k') end");
+  const CommandStats& get = executor_.commands().find("GET")->stats;
+  EXPECT_EQ(get.calls, 1000u);
+  ASSERT_NE(get.latencies, nullptr);
+  EXPECT_EQ(get.latencies->count(), 1000u);
+  // The sum is what the histogram holds.
+  EXPECT_GE(get.ticks / ticks_per_us() * 1000, get.latencies->percentile_ns(1) * 500);
+}
+
+TEST_F(FunctionStatsTest, EachCallIsTimedWhileShortOnesAreSlow) {
+  configure("slowlog-max-len", "2000");
+  configure("slowlog-log-slower-than", "0");
+  eval("for i = 1, 1000 do redis.call('GET', 'k') end");
+  configure("slowlog-log-slower-than", "-1");
+  // The load, the call, and what it called.
+  EXPECT_THAT(run("SLOWLOG", "LEN"), "(integer) 1002");
+}
+
 TEST_F(FunctionStatsTest, TheCommandLogTakesNoOtherWord) {
   EXPECT_THAT(run("SLOWLOG", "GET", "1", "WITH"),
               HasSubstr("wrong number of arguments for 'GET'. Try SLOWLOG HELP."));
