@@ -113,6 +113,11 @@ Status LuaHost::run_library(LibraryLoad& load, std::string_view code) {
   show_globals(lua_, GlobalsView::kCall);
   load_ = nullptr;
   if (status == 0) {
+    for (const auto& function : load.library->functions) {
+      lua_rawgeti(lua_, LUA_REGISTRYINDEX, function->callback);
+      look_up_globals_directly(lua_);
+      lua_pop(lua_, 1);
+    }
     lua_settop(lua_, base_top_);
     libraries_.push_back(load.library);
     load.library->lua_bytes = load.library->memory->bytes();
@@ -141,6 +146,7 @@ Result<int> LuaHost::compile_script(std::string_view code) {
     return make_error(ErrorKind::kInvalid,
                       "Error compiling script (new function): " + std::move(reason));
   }
+  look_up_globals_directly(lua_);
   return luaL_ref(lua_, LUA_REGISTRYINDEX);
 }
 

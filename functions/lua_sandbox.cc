@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
+#include "functions/lua_dump.h"
 #include "functions/lua_host.h"
 #include "functions/lua_libraries.h"
 #include "functions/server_api.h"
@@ -327,6 +329,24 @@ void protect_libraries(lua_State* lua) {
   }
 }
 
+// Whether a function, or one inside it, assigns a global.
+class AssignmentFinder {
+ public:
+  void begin_function(int, int) {}
+  void instruction(uint32_t word) {
+    constexpr uint32_t kOperationBits = 0x3f;
+    constexpr uint32_t kSetGlobal = 7;  // lopcodes.h
+    if ((word & kOperationBits) == kSetGlobal) found_ = true;
+  }
+  void constant(std::string_view) {}
+  void line(int) {}
+  void end_function() {}
+  bool found() const { return found_; }
+
+ private:
+  bool found_ = false;
+};
+
 }  // namespace
 
 void refuse_protected_table(lua_State* lua, int index) {
@@ -412,6 +432,16 @@ void show_globals(lua_State* lua, GlobalsView view) {
 }
 
 void push_call_globals(lua_State* lua) { get_registry(lua, kCallGlobals); }
+
+void look_up_globals_directly(lua_State* lua) {
+  const std::string dump = dump_function(lua);
+  if (dump.empty()) return;
+  AssignmentFinder finder;
+  LuaDumpReader<AssignmentFinder>(dump, finder).read();
+  if (finder.found()) return;
+  push_call_globals(lua);
+  lua_setfenv(lua, -2);
+}
 
 void push_error(lua_State* lua, const char* message) {
   ScriptDebugger* const debugger = LuaHost::of(lua).debugger();

@@ -1,109 +1,53 @@
 #include "tools/cli/lua_chunk.h"
 
 #include <algorithm>
-#include <cstring>
 #include <memory>
-#include <stdexcept>
 #include <utility>
+
+#include "functions/lua_dump.h"
 
 namespace tandem::cli {
 
 namespace {
 
-// The header of lundump.h: signature, version, format, endianness, five sizes and a flag.
-constexpr size_t kHeaderBytes = 12;
-
-// Reads what lua_dump wrote in this process, so sizes are this machine's; a length that does not
-// fit is a mistake in here and throws std::logic_error.
-class DumpReader {
+// Builds prototypes from what a reader shows.
+class PrototypeBuilder {
  public:
-  explicit DumpReader(std::string_view bytes) : rest_(bytes) { take(kHeaderBytes); }
-
-  LuaPrototype function() {
-    LuaPrototype result;
-    text();         // the chunk's name
-    number<int>();  // first line
-    number<int>();  // last line
-    result.upvalue_count = number<uint8_t>();
-    number<uint8_t>();  // parameters
-    number<uint8_t>();  // whether it takes more
-    result.register_count = number<uint8_t>();
-    for (size_t left = count(); left > 0; --left) result.code.push_back(instruction());
-    for (size_t left = count(); left > 0; --left) result.constants.push_back(constant());
-    for (size_t left = count(); left > 0; --left) result.nested.push_back(function());
-    const size_t lines = count();
-    for (size_t i = 0; i < lines; ++i) result.code.at(i).line = number<int>();
-    skip_names();
-    return result;
+  void begin_function(int upvalues, int registers) {
+    open_.push_back({.function = {}, .next_line = 0});
+    open_.back().function.upvalue_count = upvalues;
+    open_.back().function.register_count = registers;
   }
-
- private:
-  std::string_view take(size_t length) {
-    if (length > rest_.size()) throw std::logic_error("a Lua dump ends early");
-    const std::string_view taken = rest_.substr(0, length);
-    rest_.remove_prefix(length);
-    return taken;
-  }
-
-  template <typename Number>
-  Number number() {
-    Number value;
-    std::memcpy(&value, take(sizeof(value)).data(), sizeof(value));
-    return value;
-  }
-
-  size_t count() { return static_cast<size_t>(std::max(0, number<int>())); }
-
-  std::string text() {
-    const std::string_view bytes = take(number<size_t>());
-    return bytes.empty() ? std::string() : std::string(bytes.substr(0, bytes.size() - 1));
-  }
-
-  LuaInstruction instruction() {
-    const auto word = number<uint32_t>();
+  void instruction(uint32_t word) {
     LuaInstruction result;
     result.op = static_cast<LuaOp>(word & 0x3f);
     result.a = static_cast<int>(word >> 6 & 0xff);
     result.c = static_cast<int>(word >> 14 & 0x1ff);
     result.b = static_cast<int>(word >> 23);
     result.bx = static_cast<int>(word >> 14);
-    return result;
+    open_.back().function.code.push_back(result);
+  }
+  void constant(std::string_view text) { open_.back().function.constants.emplace_back(text); }
+  void line(int number) {
+    Open& open = open_.back();
+    open.function.code.at(open.next_line++).line = number;
+  }
+  void end_function() {
+    LuaPrototype ended = std::move(open_.back().function);
+    open_.pop_back();
+    (open_.empty() ? whole_ : open_.back().function.nested.emplace_back()) = std::move(ended);
   }
 
-  std::string constant() {
-    switch (number<uint8_t>()) {
-      case LUA_TNIL:
-        break;
-      case LUA_TBOOLEAN:
-        number<uint8_t>();
-        break;
-      case LUA_TNUMBER:
-        number<lua_Number>();
-        break;
-      case LUA_TSTRING:
-        return text();
-      default:
-        throw std::logic_error("a Lua dump has an unknown constant");
-    }
-    return {};
-  }
+  LuaPrototype whole() { return std::move(whole_); }
 
-  void skip_names() {
-    for (size_t locals = count(); locals > 0; --locals) {
-      text();
-      number<int>();
-      number<int>();
-    }
-    for (size_t upvalues = count(); upvalues > 0; --upvalues) text();
-  }
-
-  std::string_view rest_;
+ private:
+  struct Open {
+    LuaPrototype function;
+    size_t next_line = 0;
+  };
+  std::vector<Open> open_;  // each inside the one before it
+  LuaPrototype whole_;
 };
-
-int append_to_string(lua_State*, const void* bytes, size_t length, void* target) {
-  static_cast<std::string*>(target)->append(static_cast<const char*>(bytes), length);
-  return 0;
-}
 
 void collect_lines(const LuaPrototype& function, std::set<int>* lines) {
   // The last instruction returns for a function that has not done so by itself; it stands at `end`.
@@ -135,9 +79,9 @@ void collect_globals(const LuaPrototype& function, std::vector<GlobalUse>* uses)
 }  // namespace
 
 LuaPrototype read_lua_function(lua_State* lua) {
-  std::string dump;
-  lua_dump(lua, append_to_string, &dump);
-  return DumpReader(dump).function();
+  PrototypeBuilder builder;
+  LuaDumpReader<PrototypeBuilder>(dump_function(lua), builder).read();
+  return builder.whole();
 }
 
 Result<LuaPrototype> compile_lua(std::string_view code, const char* chunk_name) {

@@ -26,6 +26,8 @@ TEST_F(SandboxTest, GlobalsAreReadOnly) {
       {"math.pi = 3", with_line},
       {"getmetatable(_G).__index = 1", with_line},
       {"getmetatable('').__index = 1", with_line},
+      {"(function() x = 1 end)()", with_line},
+      {"return (function() return function() server = 1 end end)()()", with_line},
       {"loadstring('x = 1')()", "ERR [string \"x = 1\"]:1: Attempt to modify a readonly table"},
       {"rawset(_G, 'x', 1)", without},
       {"rawset(string, 'x', 1)", without},
