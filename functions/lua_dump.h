@@ -8,21 +8,28 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace tandem {
 
 // Compiled Lua functions as lua_dump shows them. The format is that of ldump.c and lundump.h of Lua
 // 5.1, with the sizes of this machine: a dump is read by the process that made it.
 
-// The dump of the Lua function on top of the stack, which stays there; empty for a C function.
-inline std::string dump_function(lua_State* lua) {
-  std::string dump;
-  const auto append = [](lua_State*, const void* bytes, size_t length, void* target) {
-    static_cast<std::string*>(target)->append(static_cast<const char*>(bytes), length);
+// The dump of the Lua function on top of the stack, which stays there; empty for a C function, and
+// for one whose dump has more than `most` bytes.
+inline std::string dump_function(lua_State* lua, size_t most = SIZE_MAX) {
+  struct Target {
+    std::string dump;
+    const size_t most;
+  } target{{}, most};
+  const auto append = [](lua_State*, const void* bytes, size_t length, void* to) {
+    auto& [dump, limit] = *static_cast<Target*>(to);
+    if (length > limit - dump.size()) return 1;
+    dump.append(static_cast<const char*>(bytes), length);
     return 0;
   };
-  if (lua_iscfunction(lua, -1) == 0) lua_dump(lua, append, &dump);
-  return dump;
+  if (lua_iscfunction(lua, -1) != 0 || lua_dump(lua, append, &target) != 0) return {};
+  return std::move(target.dump);
 }
 
 // Walks through a dump and shows it to a visitor, functions inside others after the constants of

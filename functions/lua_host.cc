@@ -27,6 +27,8 @@ constexpr int kRoomyPause = 600;
 
 // Virtual machine instructions between two looks at the clock: well under a millisecond.
 constexpr int kHookInstructions = 100'000;
+// Bytes of a library's, or a script's, bytecode that are looked at: a few milliseconds' worth.
+constexpr size_t kMostBytecode = 8 * 1024 * 1024;
 // C functions that ask more often are not heard: who ran too long is found soon enough.
 constexpr uint64_t kMicrosecondsBetweenChecks = 250;
 
@@ -113,9 +115,12 @@ Status LuaHost::run_library(LibraryLoad& load, std::string_view code) {
   show_globals(lua_, GlobalsView::kCall);
   load_ = nullptr;
   if (status == 0) {
+    // Many callbacks may be closures of one large function.
+    size_t most = kMostBytecode;
     for (const auto& function : load.library->functions) {
+      if (most == 0) break;
       lua_rawgeti(lua_, LUA_REGISTRYINDEX, function->callback);
-      look_up_globals_directly(lua_);
+      most -= look_up_globals_directly(lua_, most);
       lua_pop(lua_, 1);
     }
     lua_settop(lua_, base_top_);
@@ -146,7 +151,7 @@ Result<int> LuaHost::compile_script(std::string_view code) {
     return make_error(ErrorKind::kInvalid,
                       "Error compiling script (new function): " + std::move(reason));
   }
-  look_up_globals_directly(lua_);
+  look_up_globals_directly(lua_, kMostBytecode);
   return luaL_ref(lua_, LUA_REGISTRYINDEX);
 }
 

@@ -433,14 +433,16 @@ void show_globals(lua_State* lua, GlobalsView view) {
 
 void push_call_globals(lua_State* lua) { get_registry(lua, kCallGlobals); }
 
-void look_up_globals_directly(lua_State* lua) {
-  const std::string dump = dump_function(lua);
-  if (dump.empty()) return;
+size_t look_up_globals_directly(lua_State* lua, size_t most) {
+  if (lua_iscfunction(lua, -1) != 0) return 0;
+  const std::string dump = dump_function(lua, most);
+  if (dump.empty()) return most;
   AssignmentFinder finder;
   LuaDumpReader<AssignmentFinder>(dump, finder).read();
-  if (finder.found()) return;
+  if (finder.found()) return dump.size();
   push_call_globals(lua);
   lua_setfenv(lua, -2);
+  return dump.size();
 }
 
 void push_error(lua_State* lua, const char* message) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <lua.hpp>
 
 namespace tandem {
@@ -22,8 +23,9 @@ void show_globals(lua_State* lua, GlobalsView view);
 void push_call_globals(lua_State* lua);
 // Lets the function on top of the stack find its globals in that table rather than through the view
 // of it, which takes three times as long. Only a function that assigns no global, nor one inside
-// it, may: an assignment has to fail, as it does in the view. Any other one is left as it is.
-void look_up_globals_directly(lua_State* lua);
+// it, may: an assignment has to fail, as it does in the view. Any other one is left as it is, as is
+// one whose bytecode takes more than `most` bytes. Returns how many were looked at, at most `most`.
+size_t look_up_globals_directly(lua_State* lua, size_t most);
 
 // Replaces the table on top of the stack by a protected view of it.
 void protect_table(lua_State* lua);

@@ -45,6 +45,20 @@ TEST_F(SandboxTest, GlobalsAreReadOnly) {
             "\"ABfunction\"");
 }
 
+// Looking at the bytecode of each function would keep the loop busy for long.
+TEST_F(SandboxTest, ManyFunctionsMayShareLargeCode) {
+  std::string body;
+  for (int i = 0; i < 20'000; ++i) body += "x = x + 1 ";
+  EXPECT_EQ(load("local function make() return function(keys, args) local x = 0 if args[1] then " +
+                 body + " end if args[2] then y = 1 end return type(server.call) end end\n" +
+                 "for i = 1, 20000 do server.register_function('f' .. i, make()) end"),
+            "lib");
+  EXPECT_EQ(run("FCALL", "f1", "0"), "\"function\"");
+  EXPECT_EQ(run("FCALL", "f20000", "0"), "\"function\"");
+  EXPECT_TRUE(run("FCALL", "f20000", "0", "a", "b")
+                  .starts_with("(error) ERR user_function:2: Attempt to modify a readonly table"));
+}
+
 TEST_F(SandboxTest, MissingGlobalsAreErrors) {
   for (const char* name : {"x", "io", "debug", "package", "require", "module", "print", "dofile",
                            "loadfile", "newproxy", "getfenv", "setfenv"}) {
