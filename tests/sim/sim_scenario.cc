@@ -120,7 +120,10 @@ void SimScenario::look_at_aof() {
   if (!primary.up()) return;
   const PersistenceInfo info = primary.server().persistence().info();
   const bool wanted = plan_.durability != Durability::kSnapshots;
-  if (info.aof_enabled == wanted && !info.aof_starting) aof_begun_ = true;
+  if (info.aof_enabled == wanted && !info.aof_starting) {
+    aof_begun_ = true;
+    foreign_aof_ = false;
+  }
   // As long as it refuses writes, the server itself says that its AOF cannot be relied on.
   if (!info.aof_last_write_ok && disk_recovered_us_ != kMaxTime) {
     disk_recovered_us_ = world_.now_us();
@@ -155,6 +158,8 @@ void SimScenario::quiet() {
   }
   for (const auto& client : clients_) client->stop();
   jobs_.stop();
+  // Those that have not arrived yet would trouble a quiet world.
+  orders_.clear();
   const int64_t patient_until_us = world_.now_us() + kPatienceUs;
   const int64_t until_us = world_.now_us() + kQuietWithinMs * 1000;
   while (!is_quiet()) {
@@ -276,6 +281,8 @@ void SimScenario::promote(SimNode& node, bool nothing_lost, int64_t on_disk_sinc
   disk_recovered_us_ = node.disk().faults().failing() ? kMaxTime : world_.now_us();
   saved_us_ = 0;
   aof_begun_ = false;
+  foreign_aof_ = true;
+  node.cancel_crash();
   adopt_dataset(promise);
   for (const auto& client : clients_) client->model().moved(world_.now_us());
   jobs_.moved(world_.now_us());
@@ -322,7 +329,12 @@ void SimScenario::check_whole(const Inspection& dataset) const {
 bool SimScenario::is_quiet() {
   const bool idle = std::all_of(clients_.begin(), clients_.end(),
                                 [](const auto& client) { return client->idle(); });
-  return idle && jobs_.idle() && !failover_ && cluster_.in_sync();
+  // A shutdown may still wait for replicas.
+  const bool staying =
+      std::all_of(cluster_.nodes().begin(), cluster_.nodes().end(), [](const auto& node) {
+        return node->up() && !node->server().executor().state().shutting_down;
+      });
+  return idle && jobs_.idle() && !failover_ && staying && cluster_.in_sync();
 }
 
 void SimScenario::check_same() {
@@ -356,6 +368,7 @@ std::string SimScenario::why_not_quiet() {
       text += " " + node->host() + " is down;";
       continue;
     }
+    if (node->server().executor().state().shutting_down) text += " a shutdown does not end;";
     const ReplicationInfo info = node->server().replication().info();
     text += " " + node->host() + ": " + (info.is_replica ? "of " + info.primary_host : "primary") +
             ", " + std::string(info.link_state) + ", offset " + std::to_string(info.offset) +

@@ -82,6 +82,7 @@ class SimScenario {
   void schedule_trouble();
   void cause_trouble(Trouble kind);
   Crash some_crash();
+  bool spared(const SimNode& node) const;
   void crash(SimNode& node, bool at_disk);
   void restart_later(SimNode& node);
   void disk_trouble(Trouble kind, SimNode& node);
@@ -144,6 +145,9 @@ class SimScenario {
   int64_t saved_us_ = 0;
   // After a full sync the AOF is begun anew, and until then, or when it is off, holds nothing.
   bool aof_begun_ = true;
+  // The primary has been promoted and not begun its AOF since: its disk may have a history that was
+  // given up for another, which no model knows any more. It is spared crashes meanwhile.
+  bool foreign_aof_ = false;
   bool all_saved_ = false;        // by the SHUTDOWN that was not a crash
   int64_t fastest_clock_us_ = 0;  // how far ahead of the truth any clock has ever been
   bool nothing_may_be_lost_ = false;

@@ -82,8 +82,13 @@ void SimScenario::cause_trouble(Trouble kind) {
 
 Crash SimScenario::some_crash() { return world_.one_in(2) ? Crash::kMachine : Crash::kProcess; }
 
+bool SimScenario::spared(const SimNode& node) const {
+  return foreign_aof_ && &node == &cluster_.primary();
+}
+
 void SimScenario::crash(SimNode& node, bool at_disk) {
   constexpr int64_t kMostOperations = 60;
+  if (spared(node)) return;
   const Crash how = some_crash();
   if (at_disk) {
     node.crash_at_disk(world_.between(1, kMostOperations), how);
@@ -180,7 +185,7 @@ void SimScenario::kill_child(SimNode& node) {
 
 void SimScenario::crash_while_saving(SimNode& node) {
   constexpr int64_t kMostOperations = 5;
-  if (!node.up()) return;
+  if (!node.up() || spared(node)) return;
   const std::string files =
       pick<const char*>(world_, {"manifest", "temp-rewrite", "base", "incr", "temp-", "dump"});
   node.crash_at_disk(world_.between(1, kMostOperations), some_crash(), files);
