@@ -23,11 +23,20 @@ AofWriter::AofWriter(Config& config, Env& env, Clock& clock, Executor& executor)
     : config_(config),
       env_(env),
       clock_(clock),
+      executor_(executor),
       latency_(executor.watch().latency()),
       held_(executor),
       syncs_(env, clock,
              [this](const std::shared_ptr<AofTail>& file, const AofTail::Synced& synced,
-                    int64_t took_us) { sync_ended(file, synced, took_us); }) {}
+                    int64_t took_us) { sync_ended(file, synced, took_us); }) {
+  executor_.sendable_output = [this](Client& client) {
+    return held_.sendable(client, position(), tellable());
+  };
+}
+
+AofWriter::~AofWriter() {
+  executor_.sendable_output = [](Client&) { return OutputBuffer::kAll; };
+}
 
 void AofWriter::switch_to(std::shared_ptr<AofTail> file) {
   if (file_ != nullptr && synced_.bytes < written_.bytes) retire_file();
@@ -71,7 +80,7 @@ void AofWriter::drop_file() {
   if (sync_failed_) return;
   synced_.bytes = written_.bytes;
   last_status_ = {};
-  held_.release(synced_.bytes);
+  release(synced_.bytes);
 }
 
 size_t AofWriter::buffer_memory() const {
@@ -136,12 +145,13 @@ bool AofWriter::must_postpone() {
 }
 
 void AofWriter::end_of_turn(bool child_active) {
+  syncs_suspended_ = child_active && config_.settings().no_appendfsync_on_rewrite;
   if (!last_status_.ok()) {
     if (std::exchange(failed_in_turn_, false)) refuse_replies();
     return retry();
   }
   if (file_ == nullptr) return;
-  if (switching()) return hold_while_switching();
+  if (switching()) return;
   if (!buffer_.empty() && !must_postpone()) {
     if (Status status = timed_flush(child_active); !status.ok()) {
       failed(status);
@@ -151,30 +161,43 @@ void AofWriter::end_of_turn(bool child_active) {
   }
   const Settings& settings = config_.settings();
   if (synced_.bytes == written_.bytes || settings.appendfsync == AppendFsync::kNo) {
-    if (!held_.empty()) held_.release(written_.bytes);
-    return;
+    return release(written_.bytes);
   }
   const bool always = settings.appendfsync == AppendFsync::kAlways;
-  if (!always && !held_.empty()) held_.release(written_.bytes);
-  if (child_active && settings.no_appendfsync_on_rewrite) {
+  if (!always) release(written_.bytes);
+  if (syncs_suspended_) {
     // Held while the files were switched.
-    if (!held_.empty()) start_sync();
+    if (!held_.empty() || stream_waits_) start_sync();
     return;
   }
   if (always) {
-    held_.hold_all(written_.bytes);
     start_sync();
   } else if (!syncs_.any() && clock_.monotonic_ms() - last_sync_ms_ >= kSyncIntervalMs) {
     start_sync();
   }
 }
 
-// What is buffered is lost with the process, and a disk that hangs may keep it there for longer
-// than any policy allows: nobody hears of it yet.
-void AofWriter::hold_while_switching() {
+// The position up to which clients and replicas may hear of changes.
+uint64_t AofWriter::tellable() const {
+  if (file_ == nullptr) return position();
   const bool always = config_.settings().appendfsync == AppendFsync::kAlways;
-  const bool nothing_to_lose = always ? position() == synced_.bytes : buffer_.empty();
-  if (!nothing_to_lose) held_.hold_all(position());
+  if (!last_status_.ok()) return always && failed_in_turn_ ? synced_.bytes : position();
+  if (always && (switching() || !syncs_suspended_)) return synced_.bytes;
+  // What is buffered is lost with the process, and a disk that hangs may keep it there for longer
+  // than any policy allows.
+  return switching() ? written_.bytes : position();
+}
+
+uint64_t AofWriter::stream_limit() {
+  const uint64_t told = tellable();
+  if (told == position()) return UINT64_MAX;
+  stream_waits_ = true;
+  return told == synced_.bytes ? synced_.mark : written_.mark;
+}
+
+void AofWriter::release(uint64_t position) {
+  held_.release(position);
+  if (std::exchange(stream_waits_, false)) on_stream_released();
 }
 
 void AofWriter::start_sync() {
@@ -194,14 +217,17 @@ void AofWriter::sync_ended(const std::shared_ptr<AofTail>& file, const AofTail::
   if (!write_failed_) succeeded();
   advance_synced(synced.position);
   // Replies that came while no further sync could begin wait for one.
-  if (file_ != nullptr && !switching() && !held_.empty()) start_sync();
+  if (file_ != nullptr && !switching() && synced_.bytes < written_.bytes &&
+      (!held_.empty() || stream_waits_)) {
+    start_sync();
+  }
 }
 
 // Syncs that overlap may end in any order. Marks do not always grow: a full sync begins a stream
 // anew.
 void AofWriter::advance_synced(const AofPosition& position) {
   if (position.bytes >= synced_.bytes) synced_ = position;
-  held_.release(synced_.bytes);
+  release(synced_.bytes);
   on_synced();
 }
 
@@ -225,8 +251,7 @@ Status AofWriter::sync_now() {
 // did.
 void AofWriter::refuse_replies() {
   if (config_.settings().appendfsync != AppendFsync::kAlways) return;
-  held_.hold_all(synced_.bytes + 1);
-  held_.disconnect_beyond(synced_.bytes);
+  held_.disconnect_all();
 }
 
 void AofWriter::failed(const Status& status) {

@@ -20,11 +20,13 @@ namespace tandem {
 
 // Brings the stream of effects into the AOF's current file: buffers what a turn of the loop
 // produced, writes it at the turn's end, and makes it durable as `appendfsync` says, off the loop.
-// What fails is kept and tried again. With `always` a reply is held until a sync that began after
-// its effects were written has succeeded.
+// What fails is kept and tried again. With `always` a reply goes out only when a sync that began
+// after its effects were written has succeeded, and so does the stream to replicas: they are never
+// ahead of what this server has after a loss of power.
 class AofWriter {
  public:
   AofWriter(Config& config, Env& env, Clock& clock, Executor& executor);
+  ~AofWriter();
   AofWriter(const AofWriter&) = delete;
   AofWriter& operator=(const AofWriter&) = delete;
 
@@ -34,6 +36,9 @@ class AofWriter {
 
   // Called when more is durable than before.
   std::function<void()> on_synced = [] {};
+
+  // Called when more of the stream may go to replicas than stream_limit() has said.
+  std::function<void()> on_stream_released = [] {};
 
   // Goes on at the end of `file`. Everything buffered so far belongs to the file before it, which
   // must have taken it (flush()); it is made durable and closed in the background. Until then
@@ -79,11 +84,14 @@ class AofWriter {
   uint64_t delayed_syncs() const { return delayed_syncs_; }
   void reset_stats() { delayed_syncs_ = 0; }
   uint64_t synced_mark() const { return synced_.mark; }
+  // Up to where the stream may go to replicas now, as synced_mark() counts; UINT64_MAX: all of it.
+  uint64_t stream_limit();
 
  private:
+  uint64_t tellable() const;
+  void release(uint64_t position);
   void retire_file();
   void retired(const Status& status, const AofPosition& end);
-  void hold_while_switching();
   bool must_postpone();
   Status timed_flush(bool child_active);
   void start_sync();
@@ -100,6 +108,7 @@ class AofWriter {
   Config& config_;
   Env& env_;
   Clock& clock_;
+  Executor& executor_;
   LatencyMonitor& latency_;
   HeldReplies held_;
   AofSyncs syncs_;
@@ -117,7 +126,9 @@ class AofWriter {
 
   bool write_failed_ = false;  // the last one
   bool sync_failed_ = false;
-  bool failed_in_turn_ = false;  // in the one that has not ended yet
+  bool failed_in_turn_ = false;   // in the one that has not ended yet
+  bool syncs_suspended_ = false;  // no-appendfsync-on-rewrite, while there is a child
+  bool stream_waits_ = false;     // stream_limit() has been less than all
   int64_t last_sync_ms_ = 0;
   int64_t postponed_since_ms_ = -1;
   int64_t last_retry_ms_ = 0;

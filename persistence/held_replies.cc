@@ -2,46 +2,51 @@
 
 namespace tandem {
 
-void HeldReplies::hold_all(uint64_t position) {
+namespace {
+
+uint64_t end_of(const OutputBuffer& output) { return output.own_consumed() + output.own_size(); }
+
+}  // namespace
+
+size_t HeldReplies::sendable(Client& client, uint64_t position, uint64_t durable) {
+  if (position <= durable) return OutputBuffer::kAll;
+  const OutputBuffer& output = client.link()->output();
+  Client::HeldOutput& held = client.held_output;
+  const uint64_t end = end_of(output);
+  if (!held.waits && output.own_size() > 0 && end > held.released) {
+    held.waits = true;
+    held.end = end;
+    waiting_.push_back({position, client.id});
+  }
+  const uint64_t sent = output.own_consumed();
+  return held.released > sent ? static_cast<size_t>(held.released - sent) : 0;
+}
+
+void HeldReplies::release(uint64_t durable) {
+  while (!waiting_.empty() && waiting_.front().position <= durable) {
+    Client* client = executor_.find_client(waiting_.front().client_id);
+    waiting_.pop_front();
+    if (client == nullptr || client->link() == nullptr) continue;
+    client->held_output.waits = false;
+    client->held_output.released = client->held_output.end;
+    client->link()->schedule_flush();
+  }
+}
+
+void HeldReplies::disconnect_beyond(uint64_t durable) {
+  while (!waiting_.empty() && waiting_.back().position > durable) {
+    Client* client = executor_.find_client(waiting_.back().client_id);
+    waiting_.pop_back();
+    if (client != nullptr) client->close_now();
+  }
+}
+
+void HeldReplies::disconnect_all() {
+  waiting_.clear();
   for (const auto& [id, client] : executor_.clients()) {
     Link* link = client->link();
-    if (link == nullptr || link->output().empty()) continue;
-    Hold& hold = held_[id];
-    const size_t output_bytes = link->output().size();
-    if (hold.output_bytes == output_bytes) continue;
-    if (hold.output_bytes == 0) {
-      link->hold_output(true);
-      link->pause_input(true);
-    }
-    hold = {position, output_bytes};
-  }
-}
-
-void HeldReplies::release(uint64_t position) {
-  for (auto held = held_.begin(); held != held_.end();) {
-    if (held->second.position > position) {
-      ++held;
-      continue;
-    }
-    const Client* client = executor_.find_client(held->first);
-    held = held_.erase(held);
-    if (client == nullptr || client->link() == nullptr) continue;
-    client->link()->hold_output(false);
-    client->link()->schedule_flush();
-    // A client may be blocked for a reason of its own (WAIT, CLIENT PAUSE).
-    if (!client->blocked()) client->link()->pause_input(false);
-  }
-}
-
-void HeldReplies::disconnect_beyond(uint64_t position) {
-  for (auto held = held_.begin(); held != held_.end();) {
-    if (held->second.position <= position) {
-      ++held;
-      continue;
-    }
-    Client* client = executor_.find_client(held->first);
-    held = held_.erase(held);
-    if (client != nullptr) client->close_now();
+    if (link == nullptr || link->output().own_size() == 0) continue;
+    if (end_of(link->output()) > client->held_output.released) client->close_now();
   }
 }
 

@@ -1,42 +1,45 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
-#include <unordered_map>
+#include <deque>
 
 #include "server/exec/executor.h"
 
 namespace tandem {
 
-// The clients whose replies wait for the disk (`appendfsync always`). A reply may tell of a change,
-// the client's own or another's, only when that change is durable; so every client with output is
-// held until what had been written when the output was made is synced. A held client is not read
-// from, which is what makes writes of many clients share one fsync and lets each of them be
-// released.
+// The clients whose output waits for the disk. A reply or a message may tell of a change, the
+// client's own or another's, only when that change is durable: so what is about to go out waits
+// until all that had been written by then is synced. What comes behind it meanwhile waits for a
+// later sync, and does not delay it.
 class HeldReplies {
  public:
   explicit HeldReplies(Executor& executor) : executor_(executor) {}
   HeldReplies(const HeldReplies&) = delete;
   HeldReplies& operator=(const HeldReplies&) = delete;
 
-  // Holds every client with output until `position` bytes of the stream are durable. A client that
-  // is held already waits longer only if it has more output than before.
-  void hold_all(uint64_t position);
-  // Lets those go that waited for `position` or less.
-  void release(uint64_t position);
-  // The bytes behind `position` could not be made durable: whoever waits for them never gets the
+  // How many bytes of the client's output may go out, when it may tell of changes up to `position`
+  // and those up to `durable` are safe. What may not is let go by a release() of `position`.
+  // Positions never get smaller.
+  size_t sendable(Client& client, uint64_t position, uint64_t durable);
+  // Lets go what waited for `durable` or less.
+  void release(uint64_t durable);
+  // The bytes behind `durable` could not be made durable: whoever waits for them never gets the
   // reply, as if this server had died.
-  void disconnect_beyond(uint64_t position);
+  void disconnect_beyond(uint64_t durable);
+  // The same for everyone with output that has not been released.
+  void disconnect_all();
 
-  bool empty() const { return held_.empty(); }
+  bool empty() const { return waiting_.empty(); }
 
  private:
-  struct Hold {
-    uint64_t position = 0;
-    size_t output_bytes = 0;
+  struct Waiting {
+    uint64_t position;
+    uint64_t client_id;
   };
 
   Executor& executor_;
-  std::unordered_map<uint64_t, Hold> held_;  // by client id
+  std::deque<Waiting> waiting_;  // by position; a client is there once
 };
 
 }  // namespace tandem

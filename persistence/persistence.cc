@@ -113,6 +113,7 @@ Persistence::Persistence(Config& config, Env& env, Clock& clock, Executor& execu
       aof_(std::make_unique<Aof>(config, env, clock, executor, *host_)),
       last_save_s_(clock.wall_ms() / 1000) {
   aof_->writer().on_synced = [this] { hooks_.log_synced(); };
+  aof_->writer().on_stream_released = [this] { hooks_.stream_released(); };
   aof_->writer().stream_position = [this] { return hooks_.replication_position().offset; };
   config_.on_change({"save", "dir"}, [this] { return lock_directory(); });
   config_.on_change({"appendonly"}, [this]() -> Status {
@@ -484,6 +485,8 @@ uint64_t Persistence::synced_position() const {
   // What a restart would not load is not on disk, synced or not.
   return aof_->enabled() && !aof_->starting() ? aof_->writer().synced_mark() : 0;
 }
+
+uint64_t Persistence::stream_limit() { return aof_->writer().stream_limit(); }
 
 Status Persistence::sync_aof() { return aof_->writer().sync_now(); }
 

@@ -45,6 +45,8 @@ struct PersistenceHooks {
   std::function<void()> serve_while_loading = [] {};
   // More of the AOF is durable than before (WAITAOF).
   std::function<void()> log_synced = [] {};
+  // More of the replication stream may go out than stream_limit() has said.
+  std::function<void()> stream_released = [] {};
 };
 
 // What becomes of the dataset that there is when an RDB file is loaded: it goes, or stays unless
@@ -133,8 +135,8 @@ class Persistence final {
   // AOF's growth ask for, retries failed writes.
   void cron();
   // At the end of each loop turn, before output is sent: hands the AOF what the turn's commands
-  // did. With `appendfsync always` it holds back (Link::hold_output) and pauses the clients whose
-  // replies depend on an fsync that is under way, and releases them when it is done.
+  // did. With `appendfsync always` replies then wait for the fsync that covers it
+  // (Executor::sendable_output).
   void end_of_turn();
 
   // SAVE: writes the RDB file now. kInvalid while a child saves.
@@ -177,6 +179,9 @@ class Persistence final {
   // Bytes of replication stream that are durable in the AOF, for REPLCONF ACK's FACK: the position
   // given by replication_position() when the last completed fsync began; 0 when the AOF is off.
   uint64_t synced_position() const;
+  // Up to which replication offset the stream may go to replicas now: not beyond what is durable
+  // here, with `appendfsync always`. UINT64_MAX: all of it.
+  uint64_t stream_limit();
   // Where the AOF ends now, in bytes written since the start, and whether it is durable up to such
   // a position. Never while the AOF is off or its first file is being made.
   uint64_t log_position() const;

@@ -58,11 +58,15 @@ void ReplicaSet::remove(const Client& client) {
   replicas_.erase(found);
 }
 
-void ReplicaSet::stream_grew(const Backlog& backlog) {
+void ReplicaSet::flush() {
   for (auto& [id, replica] : replicas_) {
     Link* link = replica.client->link();
     if (replica.state == Replica::State::kOnline && link != nullptr) link->schedule_flush();
   }
+}
+
+void ReplicaSet::stream_grew(const Backlog& backlog) {
+  flush();
   if (backlog.end_offset() < next_check_offset_) return;
   next_check_offset_ = backlog.end_offset() + backlog.block_bytes();
   check_limits();
@@ -98,7 +102,7 @@ void ReplicaSet::begin_stream(Replica& replica, Backlog* backlog, uint64_t offse
     compressor_ = std::make_shared<StreamCompressor>();
   }
   replica.stream = std::make_shared<ReplicaStream>(
-      backlog, offset, replica.compressed ? compressor_ : nullptr,
+      backlog, offset, replica.compressed ? compressor_ : nullptr, stream_limit_,
       [this, client](size_t raw, size_t wire) { count_sent(*client, raw, wire); });
   client->link()->output().set_source(replica.stream);
   next_check_offset_ = 0;

@@ -52,8 +52,12 @@ struct Replica {
 // The replicas that are connected.
 class ReplicaSet {
  public:
-  ReplicaSet(Config* config, Clock* clock, Executor* executor)
-      : config_(*config), clock_(*clock), executor_(*executor) {}
+  // `stream_limit`: the last offset of the stream that may go out at present.
+  ReplicaSet(Config* config, Clock* clock, Executor* executor, ReplicaStream::Limit stream_limit)
+      : config_(*config),
+        clock_(*clock),
+        executor_(*executor),
+        stream_limit_(std::move(stream_limit)) {}
 
   // Makes the client a replica.
   Replica& add(Client& client, const ReplicaHandshake& handshake);
@@ -70,6 +74,8 @@ class ReplicaSet {
 
   // The backlog has grown: sends that to everyone online, and closes those that are too far behind.
   void stream_grew(const Backlog& backlog);
+  // More of the stream may go out than before.
+  void flush();
   // Appends to a replica's output: answers, and the snapshot that the sender itself holds back.
   void send(Replica& replica, std::string_view bytes);
   // The same for compressed bytes, whose raw ones add_raw_bytes() counts.
@@ -107,6 +113,7 @@ class ReplicaSet {
   Config& config_;
   Clock& clock_;
   Executor& executor_;
+  const ReplicaStream::Limit stream_limit_;
   uint64_t bytes_out_ = 0;
   uint64_t raw_bytes_out_ = 0;
   uint64_t next_check_offset_ = 0;  // of the stream, for limits

@@ -1,12 +1,22 @@
 #include "replication/replica_stream.h"
 
+#include <algorithm>
+
 namespace tandem {
+
+size_t ReplicaStream::readable() const {
+  const size_t left = reader_.size();
+  if (left == 0) return 0;
+  const uint64_t limit = limit_();
+  if (limit < reader_.offset()) return 0;
+  return std::min<uint64_t>(left, limit - reader_.offset() + 1);
+}
 
 std::string_view ReplicaStream::front() {
   if (!open_) return {};
-  if (compressor_ == nullptr) return reader_.front();
+  if (compressor_ == nullptr) return next_piece();
   if (unsent_packed() == 0) {
-    const std::string_view piece = reader_.front();
+    const std::string_view piece = next_piece();
     packed_sent_ = 0;
     packed_.clear();
     if (piece.empty()) return {};

@@ -21,11 +21,17 @@ class ReplicaStream final : public OutputSource {
   // Told what has gone out: bytes of the stream, and bytes on the wire.
   using Sent = std::function<void(size_t raw, size_t wire)>;
 
+  // The offset of the last byte of the stream that may go out at present.
+  using Limit = std::function<uint64_t()>;
+
   // With a `compressor` the stream is compressed. It is closed at first: what has not been read is
   // kept, and nothing goes out.
   ReplicaStream(Backlog* backlog, uint64_t offset, std::shared_ptr<StreamCompressor> compressor,
-                Sent sent)
-      : reader_(backlog, offset), compressor_(std::move(compressor)), sent_(std::move(sent)) {
+                Limit limit, Sent sent)
+      : reader_(backlog, offset),
+        compressor_(std::move(compressor)),
+        limit_(std::move(limit)),
+        sent_(std::move(sent)) {
     if (compressor_ != nullptr) packed_ = compressor_->beginning();
   }
 
@@ -39,15 +45,20 @@ class ReplicaStream final : public OutputSource {
   bool compressed() const { return compressor_ != nullptr; }
 
   size_t size() const override { return unsent_packed() + reader_.size(); }
-  bool sendable() const override { return open_ && size() > 0; }
+  bool sendable() const override { return open_ && (unsent_packed() > 0 || readable() > 0); }
   std::string_view front() override;
   void consume(size_t length) override;
 
  private:
   size_t unsent_packed() const { return packed_.size() - packed_sent_; }
 
+  // How much more may be read from the backlog now.
+  size_t readable() const;
+  std::string_view next_piece() const { return reader_.front().substr(0, readable()); }
+
   BacklogReader reader_;
   std::shared_ptr<StreamCompressor> compressor_;
+  Limit limit_;
   Sent sent_;
   bool open_ = false;
   // Read and compressed, but not gone out.

@@ -26,7 +26,8 @@ Replication::Replication(World world)
       persistence_(world.persistence),
       random_(world.random_seed),
       history_(&random_),
-      replicas_(&world.config, &world.clock, &world.executor),
+      replicas_(&world.config, &world.clock, &world.executor,
+                [this] { return persistence_.stream_limit(); }),
       full_sync_({world.config, world.env, world.loop, world.clock, world.executor,
                   world.persistence, replicas_, history_, random_, world.make_pipe}),
       waiting_(&world.loop, &world.executor,
@@ -62,6 +63,7 @@ void Replication::wire() {
   executor_.replication_offset = [this] { return history_.offset(); };
   executor_.log_position = [this] { return persistence_.log_position(); };
   persistence_.hooks().log_synced = [this] { waiting_.acknowledged(); };
+  persistence_.hooks().stream_released = [this] { replicas_.flush(); };
   persistence_.hooks().replication_position = [this] { return position(); };
   persistence_.hooks().restore_position = [this](const ReplicationPosition& restored) {
     restore_position(restored);

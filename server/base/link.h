@@ -26,6 +26,9 @@ class LinkHandler {
   // How many bytes the handler needs in front of it before another on_input() can get further (for
   // a bulk whose length is known); lets the link size its buffer once. 0: unknown.
   virtual size_t input_wanted() const { return 0; }
+  // How many of the output's own bytes may go out now; the others stay, and whoever lets them go
+  // later schedules a flush. Asked before each piece that is sent.
+  virtual size_t sendable_output() { return OutputBuffer::kAll; }
   // The output has drained completely after having been blocked.
   virtual void on_drained() {}
   // The connection is gone (end of stream, error, or close()); the last call. The link is destroyed
@@ -40,8 +43,6 @@ class Link {
   virtual OutputBuffer& output() = 0;
   // Output was appended from outside on_input(): makes sure that it is sent.
   virtual void schedule_flush() = 0;
-  // While held, output stays in the buffer (replies that wait for an fsync). Default: not held.
-  virtual void hold_output(bool held) = 0;
   // While paused nothing is read and on_input() is not called; resuming shows pending input again
   // on the next turn.
   virtual void pause_input(bool paused) = 0;

@@ -16,6 +16,7 @@ OutputBuffer::~OutputBuffer() { std::free(data_); }
 void OutputBuffer::consume(size_t length) {
   if (begin_ == end_ && source_ != nullptr) return source_->consume(length);
   begin_ += length;
+  consumed_ += length;
   if (begin_ != end_) return;
   begin_ = end_ = 0;
   if (capacity_ > kKeptWhenEmpty) {

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <memory>
 #include <string_view>
@@ -29,6 +31,8 @@ class OutputSource {
 // appended any more once they have begun to go out.
 class OutputBuffer {
  public:
+  static constexpr size_t kAll = SIZE_MAX;
+
   OutputBuffer() = default;
   OutputBuffer(const OutputBuffer&) = delete;
   OutputBuffer& operator=(const OutputBuffer&) = delete;
@@ -52,13 +56,16 @@ class OutputBuffer {
 
   void set_source(std::shared_ptr<OutputSource> source) { source_ = std::move(source); }
 
-  // What goes out next: all of its own bytes, or else a piece of the source's.
-  std::string_view view() const {
+  // What goes out next: all of its own bytes or the first `own_limit` of them, or else a piece of
+  // the source's.
+  std::string_view view(size_t own_limit = kAll) const {
     if (begin_ == end_ && source_ != nullptr) return source_->front();
-    return {data_ + begin_, end_ - begin_};
+    return {data_ + begin_, std::min(end_ - begin_, own_limit)};
   }
   size_t size() const { return own_size() + source_size(); }
   size_t own_size() const { return end_ - begin_; }
+  // How many of its own bytes have been consumed, ever.
+  uint64_t own_consumed() const { return consumed_; }
   size_t source_size() const { return source_ == nullptr ? 0 : source_->size(); }
   // Whether there is nothing to send now.
   bool empty() const { return begin_ == end_ && (source_ == nullptr || !source_->sendable()); }
@@ -76,6 +83,7 @@ class OutputBuffer {
   size_t begin_ = 0;
   size_t end_ = 0;
   size_t capacity_ = 0;
+  uint64_t consumed_ = 0;
   std::shared_ptr<OutputSource> source_;
 };
 

@@ -200,6 +200,8 @@ bool Client::run_again(Args args) {
   return true;
 }
 
+size_t Client::sendable_output() { return executor_->sendable_output(*this); }
+
 void Client::on_drained() {
   soft_limit_since_ms = 0;
   if (redirected_ != nullptr) redirected_->on_drained();

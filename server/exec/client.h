@@ -69,6 +69,7 @@ class Client final : public LinkHandler {
 
   size_t on_input(std::string_view input) override;
   size_t input_wanted() const override;
+  size_t sendable_output() override;
   void on_drained() override;
   void on_closed(std::string_view reason) override;
 
@@ -145,6 +146,14 @@ class Client final : public LinkHandler {
     int bucket = -1;
   };
   CountedMemory counted_memory;
+  // Which part of the output waits for the disk, as HeldReplies has marked it. Places in the output
+  // count its bytes from the first ever.
+  struct HeldOutput {
+    bool waits = false;
+    uint64_t end = 0;       // of what waits
+    uint64_t released = 0;  // what is before it may go out
+  };
+  HeldOutput held_output;
   // When the soft output limit was first passed, or 0.
   int64_t soft_limit_since_ms = 0;
 

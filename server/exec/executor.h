@@ -102,6 +102,9 @@ class Executor final : public KeyspaceObserver, public ErrorListener {
   std::function<uint64_t()> replication_offset = [] { return uint64_t{0}; };
   // The same of the AOF.
   std::function<uint64_t()> log_position = [] { return uint64_t{0}; };
+  // How many bytes of a client's output may go out now: set by the AOF, for whose syncs replies may
+  // have to wait.
+  std::function<size_t(Client&)> sendable_output = [](Client&) { return OutputBuffer::kAll; };
   // Whether this client's running command may wait: not inside MULTI or a function.
   bool can_block(const Client& client) const {
     return client.kind == ClientKind::kNormal && call_depth_ == 1;

@@ -57,7 +57,7 @@ bool UvLink::peer_is_loopback() const {
 
 int UvLink::wanted_events() const {
   // An end that has stopped sending may still read what is on its way to it.
-  const bool owes_output = close_after_flush_ || held_;
+  const bool owes_output = close_after_flush_ || withheld_;
   return (reading() ? UV_READABLE : 0) | (blocked_on_write_ ? UV_WRITABLE : 0) |
          (owes_output ? 0 : UV_DISCONNECT);
 }
@@ -107,8 +107,6 @@ void UvLink::on_ready(int events) {
 void UvLink::write_on() {
   blocked_on_write_ = false;
   flush();
-  if (!closing_ && output_.empty() && handler_ != nullptr) handler_->on_drained();
-  update_events();
 }
 
 // The connection was reset, and libuv has stopped polling: what was received before that is still
@@ -232,18 +230,16 @@ void UvLink::schedule_flush() {
   loop_->schedule_flush(this);
 }
 
-void UvLink::hold_output(bool held) {
-  held_ = held;
-  update_events();
-  if (!held && !output_.empty()) schedule_flush();
-}
-
 void UvLink::flush() {
   flush_scheduled_ = false;
-  if (closing_ || held_ || blocked_on_write_) return;
+  if (closing_ || blocked_on_write_) return;
   count_resizing();
   send_output();
   count_resizing();
+  if (!closing_ && output_.empty() && std::exchange(owes_drained_, false) && handler_ != nullptr) {
+    handler_->on_drained();
+  }
+  update_events();
 }
 
 // Whether the output's block is another than when this was called last. Its first one is no growth.
@@ -253,23 +249,28 @@ void UvLink::count_resizing() {
   if (before > output_capacity_) ++loop_->mutable_link_counts().buffers_shrunk;
 }
 
+size_t UvLink::sendable() const {
+  return handler_ == nullptr ? OutputBuffer::kAll : handler_->sendable_output();
+}
+
 void UvLink::send_output() {
   size_t flushed = 0;
+  withheld_ = false;
   while (!output_.empty()) {
     if (flushed >= kLargestFlush) {
-      blocked_on_write_ = true;
-      return update_events();
+      blocked_on_write_ = owes_drained_ = true;
+      return;
     }
-    const std::string_view pending = output_.view();
+    const std::string_view pending = output_.view(sendable());
+    if (pending.empty()) {
+      withheld_ = true;
+      return;
+    }
     const ssize_t sent = send(fd_, pending.data(), pending.size(), MSG_NOSIGNAL);
     if (sent < 0) {
       if (errno == EINTR) continue;
-      if (errno == EAGAIN) {
-        blocked_on_write_ = true;
-        update_events();
-      } else {
-        begin_close(std::strerror(errno));
-      }
+      if (errno != EAGAIN) return begin_close(std::strerror(errno));
+      blocked_on_write_ = owes_drained_ = true;
       return;
     }
     ++loop_->mutable_link_counts().writes;

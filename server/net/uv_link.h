@@ -27,7 +27,6 @@ class UvLink final : public Link {
 
   OutputBuffer& output() override { return output_; }
   void schedule_flush() override;
-  void hold_output(bool held) override;
   void pause_input(bool paused) override;
   void close_after_flush() override;
   void close_now() override;
@@ -59,6 +58,7 @@ class UvLink final : public Link {
   void keep(std::string_view rest);
   bool reading() const;
   char* own_room(size_t* room, size_t needed = 0);
+  size_t sendable() const;
   void send_output();
   void count_resizing();
   void discard_received();
@@ -77,9 +77,10 @@ class UvLink final : public Link {
   bool in_delivery_ = false;
   bool flush_scheduled_ = false;
   bool redelivery_scheduled_ = false;
-  bool held_ = false;
+  bool withheld_ = false;  // the handler keeps back what is left of the output
   bool paused_ = false;
   bool blocked_on_write_ = false;
+  bool owes_drained_ = false;  // was blocked, and has not drained since
   bool close_after_flush_ = false;
   bool closing_ = false;
   std::string close_reason_;

@@ -23,7 +23,6 @@ class NowhereLink final : public Link {
  public:
   OutputBuffer& output() override { return output_; }
   void schedule_flush() override {}
-  void hold_output(bool) override {}
   void pause_input(bool) override {}
   void close_after_flush() override {}
   void close_now() override {}

@@ -27,11 +27,6 @@ void SimLink::start(LinkHandler* handler) {
     });
 }
 
-void SimLink::hold_output(bool held) {
-  held_ = held;
-  if (!held && !output_.empty()) schedule_flush();
-}
-
 void SimLink::pause_input(bool paused) {
   if (paused_ == paused) return;
   paused_ = paused;
@@ -62,18 +57,20 @@ void SimLink::read() {
 
 void SimLink::flush() {
   flush_wanted_ = false;
-  if (closing_ || held_ || blocked_on_write_ || handler_ == nullptr) return;
+  if (closing_ || blocked_on_write_ || handler_ == nullptr) return;
   const SimPath& path = network_.path(*this);
   SimWorld& world = network_.world_;
   while (!output_.empty()) {
+    const std::string_view pending = output_.view(handler_->sendable_output());
+    if (pending.empty()) return;
     if (in_flight_ >= path.window) {
-      blocked_on_write_ = true;
+      blocked_on_write_ = owes_drained_ = true;
       return;
     }
-    size_t length = std::min({output_.view().size(), path.window - in_flight_, path.largest_piece});
+    size_t length = std::min({pending.size(), path.window - in_flight_, path.largest_piece});
     if (world.one_in(4))
       length = static_cast<size_t>(world.between(1, static_cast<int64_t>(length)));
-    std::string bytes(output_.view().substr(0, length));
+    std::string bytes(pending.substr(0, length));
     output_.consume(length);
     SimLink* receiver = network_.find(peer_id());
     if (receiver == nullptr || receiver->closing_) continue;
@@ -84,6 +81,7 @@ void SimLink::flush() {
                      network->arrive(to, std::move(bytes));
                    });
   }
+  if (std::exchange(owes_drained_, false)) handler_->on_drained();
   if (close_after_flush_) begin_close("closed by this server");
 }
 
@@ -100,7 +98,6 @@ void SimLink::writable() {
   if (!blocked_on_write_ || closing_) return;
   blocked_on_write_ = false;
   flush();
-  if (!closing_ && !blocked_on_write_ && handler_ != nullptr) handler_->on_drained();
 }
 
 void SimLink::begin_close(std::string reason) {

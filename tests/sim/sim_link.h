@@ -18,7 +18,6 @@ class SimLink final : public Link {
 
   OutputBuffer& output() override { return output_; }
   void schedule_flush() override { flush_wanted_ = true; }
-  void hold_output(bool held) override;
   void pause_input(bool paused) override;
   void close_after_flush() override;
   void close_now() override { begin_close("closed by this server"); }
@@ -56,9 +55,9 @@ class SimLink final : public Link {
   size_t in_flight_ = 0;  // sent, but not read by the other end yet
   int64_t last_arrival_us_ = 0;
   bool flush_wanted_ = false;
-  bool held_ = false;
   bool paused_ = false;
   bool blocked_on_write_ = false;
+  bool owes_drained_ = false;
   bool close_after_flush_ = false;
   bool closing_ = false;
   bool reset_ = false;  // by the other end: nothing arrives any more

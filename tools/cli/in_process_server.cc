@@ -130,7 +130,6 @@ class ReplyLink final : public Link {
  public:
   OutputBuffer& output() override { return output_; }
   void schedule_flush() override {}
-  void hold_output(bool) override {}
   void pause_input(bool) override {}
   void close_after_flush() override { closed_ = true; }
   void close_now() override { closed_ = true; }

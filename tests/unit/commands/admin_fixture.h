@@ -33,7 +33,6 @@ class RecordedLink final : public Link {
 
   OutputBuffer& output() override { return output_; }
   void schedule_flush() override {}
-  void hold_output(bool) override {}
   void pause_input(bool paused) override { input_paused = paused; }
   void close_after_flush() override { closed_after_flush = true; }
   void close_now() override { closed_now = true; }

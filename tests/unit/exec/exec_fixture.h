@@ -26,7 +26,6 @@ class MemoryLink final : public Link {
  public:
   OutputBuffer& output() override { return output_; }
   void schedule_flush() override { ++flushes; }
-  void hold_output(bool) override {}
   void pause_input(bool value) override { paused = value; }
   void close_after_flush() override { closing_after_flush = true; }
   void close_now() override { closed = true; }

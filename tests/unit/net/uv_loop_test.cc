@@ -44,6 +44,9 @@ class Handler final : public LinkHandler {
     return input.size();
   }
   size_t input_wanted() const override { return wanted; }
+  size_t sendable_output() override {
+    return sendable == OutputBuffer::kAll ? sendable : sendable - link->output().own_consumed();
+  }
   void on_drained() override { ++drained; }
   void on_closed(std::string_view reason) override {
     closed = true;
@@ -61,6 +64,7 @@ class Handler final : public LinkHandler {
   std::function<void()> at_close;
   std::string received, close_reason;
   size_t wanted = 0;
+  size_t sendable = OutputBuffer::kAll;  // of all that was ever written
   int inputs = 0, drained = 0;
   bool closed = false;
 };
@@ -379,7 +383,7 @@ TEST_F(UvLoopTest, CloseNowDropsTheOutput) {
 
 TEST_F(UvLoopTest, HoldsOutputBack) {
   auto [peer, handler] = open();
-  handler->link->hold_output(true);
+  handler->sendable = 0;
   handler->write("held");
   run_turns(5);
   peer->read();
@@ -389,7 +393,8 @@ TEST_F(UvLoopTest, HoldsOutputBack) {
   handler->link->pause_input(true);
   run_turns(5);
   EXPECT_FALSE(handler->closed);
-  handler->link->hold_output(false);
+  handler->sendable = OutputBuffer::kAll;
+  handler->link->schedule_flush();
   handler->link->pause_input(false);
   run_until([p = peer.get()] {
     p->read();
@@ -397,6 +402,29 @@ TEST_F(UvLoopTest, HoldsOutputBack) {
   });
   EXPECT_EQ(peer->received, "held");
   run_until([h = handler] { return h->closed; });
+}
+
+TEST_F(UvLoopTest, SendsWhatMayGoOutAndNoMore) {
+  auto [peer, handler] = open();
+  handler->sendable = 5;
+  handler->write("firstsecond");
+  run_until([p = peer.get()] {
+    p->read();
+    return p->received == "first";
+  });
+  handler->write("third");
+  run_turns(5);
+  peer->read();
+  EXPECT_EQ(peer->received, "first");
+  // Requests are read meanwhile.
+  peer->send("request");
+  run_until([h = handler] { return h->received == "request"; });
+  handler->sendable = OutputBuffer::kAll;
+  handler->link->schedule_flush();
+  run_until([p = peer.get()] {
+    p->read();
+    return p->received == "firstsecondthird";
+  });
 }
 
 TEST_F(UvLoopTest, PausedInputIsNeitherReadNorShown) {

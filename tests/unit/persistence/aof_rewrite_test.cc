@@ -38,7 +38,7 @@ class AofRewriteTest : public ::testing::Test {
   template <typename... Words>
   void turn(Client& as, const Words&... words) {
     server_->run_as(as, words...);
-    server_->persistence.end_of_turn();
+    server_->end_of_turn();
   }
   template <typename... Words>
   void turn(const Words&... words) {
@@ -53,7 +53,7 @@ class AofRewriteTest : public ::testing::Test {
   }
   void end_jobs() {
     env_.run_jobs();
-    server_->persistence.end_of_turn();
+    server_->end_of_turn();
     env_.run_jobs();
   }
   // So many of a rewrite's steps, each with a write before it: half a job, or what the loop does
@@ -71,11 +71,7 @@ class AofRewriteTest : public ::testing::Test {
   }
   bool rewriting() { return server_->persistence.info().aof_rewrite_in_progress; }
 
-  struct Connection {
-    explicit Connection(TestServer& server) : client(server.executor.accept(&link)) {}
-    TestLink link;
-    Client* client;
-  };
+  using Connection = TestConnection;
 
   MemoryEnv env_;
   ManualClock clock_;
@@ -185,16 +181,16 @@ TEST_F(AofRewriteTest, ReadsDoNotWaitForASlowSwitch) {
   begin_to_switch();
   turn(*reader.client, "GET", "nothing");
   // It may have seen the write that is not durable yet.
-  EXPECT_TRUE(reader.link.held);
+  EXPECT_TRUE(reader.held());
   end_jobs();
-  EXPECT_FALSE(reader.link.held || writer.link.held);
+  EXPECT_FALSE(reader.held() || writer.held());
 
   server_->settle();
   begin_to_switch();
   EXPECT_EQ(env_.jobs(), 0u) << "there was nothing to be made durable";
   Connection another(*server_);
   turn(*another.client, "GET", "k");
-  EXPECT_FALSE(another.link.held);
+  EXPECT_FALSE(another.held());
 }
 
 TEST_F(AofRewriteTest, AReplyFollowsWhatItTellsOfThroughASwitch) {
@@ -204,19 +200,19 @@ TEST_F(AofRewriteTest, AReplyFollowsWhatItTellsOfThroughASwitch) {
   turn(*before.client, "INCR", "n");
   begin_to_switch();
   turn(*after.client, "INCR", "n");
-  EXPECT_TRUE(before.link.held && after.link.held);
+  EXPECT_TRUE(before.held() && after.held());
   // The sync of the old file that ran before covers the first write; the second is not even
   // written.
   env_.end_job(0);
-  EXPECT_FALSE(before.link.held);
-  EXPECT_TRUE(after.link.held);
+  EXPECT_FALSE(before.held());
+  EXPECT_TRUE(after.held());
   env_.run_jobs();
-  EXPECT_TRUE(after.link.held);
-  server_->persistence.end_of_turn();
+  EXPECT_TRUE(after.held());
+  server_->end_of_turn();
   EXPECT_THAT(env_.content(kSecondFile), HasSubstr("INCR"));
-  EXPECT_TRUE(after.link.held);
+  EXPECT_TRUE(after.held());
   env_.run_jobs();
-  EXPECT_FALSE(after.link.held);
+  EXPECT_FALSE(after.held());
   lose_power_and_start();
   EXPECT_EQ(server_->contents(), (Contents{{{0, "n"}, "string:2"}}));
 }
@@ -231,11 +227,11 @@ TEST_F(AofRewriteTest, RepliesWaitUntilTheSystemHasWhatTheyTellOf) {
     turn("INCR", "n");
     begin_to_switch();
     turn(*reader.client, "GET", "n");
-    EXPECT_FALSE(reader.link.held);
+    EXPECT_FALSE(reader.held());
     turn(*writer.client, "INCR", "n");
-    EXPECT_TRUE(writer.link.held);
+    EXPECT_TRUE(writer.held());
     end_jobs();
-    EXPECT_FALSE(writer.link.held);
+    EXPECT_FALSE(writer.held());
   }
 }
 
@@ -247,9 +243,9 @@ TEST_F(AofRewriteTest, HeldRepliesGoOutThoughNothingIsSyncedDuringARewrite) {
   turn("INCR", "n");
   begin_to_switch();
   turn(*writer.client, "INCR", "n");
-  EXPECT_TRUE(writer.link.held);
+  EXPECT_TRUE(writer.held());
   end_jobs();
-  EXPECT_FALSE(writer.link.held);
+  EXPECT_FALSE(writer.held());
 }
 
 TEST_F(AofRewriteTest, AFileThatCannotBeMadeDurableIsReplaced) {
@@ -262,7 +258,7 @@ TEST_F(AofRewriteTest, AFileThatCannotBeMadeDurableIsReplaced) {
   turn(*writer.client, "INCR", "n");
   env_.fail_syncs(true);
   env_.run_jobs();
-  server_->persistence.end_of_turn();
+  server_->end_of_turn();
   EXPECT_TRUE(writer.link.closed) << "it must not hear of what may be lost";
   EXPECT_NE(server_->misconf(), "");
   env_.fail_syncs(false);

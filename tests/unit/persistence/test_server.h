@@ -114,8 +114,7 @@ class TestLink final : public Link {
  public:
   OutputBuffer& output() override { return output_; }
   void schedule_flush() override { ++flushes; }
-  void hold_output(bool on) override { held = on; }
-  void pause_input(bool on) override { paused = on; }
+  void pause_input(bool) override {}
   void close_after_flush() override { closed = true; }
   void close_now() override { closed = true; }
   std::string peer_address() const override { return "127.0.0.1:1"; }
@@ -126,8 +125,19 @@ class TestLink final : public Link {
   size_t input_buffered() const override { return 0; }
   size_t input_capacity() const override { return 0; }
 
-  bool held = false, paused = false, closed = false;
+  // Sends what may go out.
+  void flush(LinkHandler& handler) {
+    while (!closed && !output_.empty()) {
+      const std::string_view pending = output_.view(handler.sendable_output());
+      if (pending.empty()) return;
+      sent.append(pending);
+      output_.consume(pending.size());
+    }
+  }
+
+  bool closed = false;
   int flushes = 0;
+  std::string sent;
 
  private:
   OutputBuffer output_;
@@ -170,8 +180,14 @@ class TestServer {
   }
   // The end of a turn of the loop, and what runs besides.
   void turn() {
-    persistence.end_of_turn();
+    end_of_turn();
     env.run_jobs();
+  }
+  void end_of_turn() {
+    persistence.end_of_turn();
+    for (const auto& [id, connected] : executor.clients()) {
+      if (Link* link = connected->link()) static_cast<TestLink*>(link)->flush(*connected);
+    }
   }
   void cron() {
     persistence.cron();
@@ -199,6 +215,19 @@ class TestServer {
   std::string library_error;
   Persistence persistence{config, env, clock, executor};
   std::unique_ptr<Client> client;
+};
+
+// Somebody who is connected to it.
+struct TestConnection {
+  explicit TestConnection(TestServer& server) : client(server.executor.accept(&link)) {}
+  // Whether replies still wait for the disk; sends what may go out.
+  bool held() {
+    link.flush(*client);
+    return !link.output().empty();
+  }
+
+  TestLink link;
+  Client* client;
 };
 
 }  // namespace tandem

@@ -131,8 +131,9 @@ TEST(Backlog, ItsEndLeavesReadersWithNothing) {
 TEST(ReplicaStream, FollowsTheOutputsOwnBytesOnceItIsOpen) {
   Backlog backlog(0, 1 << 20);
   size_t sent = 0;
-  const auto stream =
-      std::make_shared<ReplicaStream>(&backlog, 1, nullptr, [&sent](size_t raw, size_t wire) {
+  const auto stream = std::make_shared<ReplicaStream>(
+      &backlog, 1, nullptr, [] { return UINT64_MAX; },
+      [&sent](size_t raw, size_t wire) {
         EXPECT_EQ(raw, wire);
         sent += wire;
       });
@@ -154,6 +155,40 @@ TEST(ReplicaStream, FollowsTheOutputsOwnBytesOnceItIsOpen) {
   EXPECT_TRUE(output.empty());
   EXPECT_EQ(output.size(), 0u);
   EXPECT_EQ(sent, 6u);
+}
+
+TEST(ReplicaStream, GoesNoFurtherThanItsLimit) {
+  for (const bool compressed : {false, true}) {
+    Backlog backlog(100, 1 << 20);
+    uint64_t limit = 100;
+    size_t sent = 0;
+    const auto stream = std::make_shared<ReplicaStream>(
+        &backlog, 101, compressed ? std::make_shared<StreamCompressor>() : nullptr,
+        [&limit] { return limit; }, [&sent](size_t raw, size_t) { sent += raw; });
+    OutputBuffer output;
+    output.set_source(stream);
+    stream->open();
+    const auto drain = [&output] {
+      while (!output.empty()) output.consume(output.view().size());
+    };
+    drain();  // what a compressed stream begins with
+    backlog.append("stream");
+    EXPECT_TRUE(output.empty());
+    limit = 104;
+    EXPECT_FALSE(output.empty());
+    if (!compressed) {
+      EXPECT_EQ(output.view(), "stre");
+    }
+    drain();
+    EXPECT_EQ(sent, 4u);
+    // What has gone out already is not taken back.
+    limit = 101;
+    EXPECT_TRUE(output.empty());
+    EXPECT_EQ(output.source_size(), 2u);
+    limit = UINT64_MAX;
+    drain();
+    EXPECT_EQ(sent, 6u);
+  }
 }
 
 }  // namespace

@@ -103,8 +103,8 @@ TEST(StreamCompressor, PacksOnceForReplicasAtTheSamePlace) {
   Backlog backlog(0, 1 << 20);
   const auto compressor = std::make_shared<StreamCompressor>();
   const auto open_stream = [&](uint64_t offset) {
-    auto stream =
-        std::make_shared<ReplicaStream>(&backlog, offset, compressor, [](size_t, size_t) {});
+    auto stream = std::make_shared<ReplicaStream>(
+        &backlog, offset, compressor, [] { return UINT64_MAX; }, [](size_t, size_t) {});
     stream->open();
     return stream;
   };

@@ -78,11 +78,13 @@ void FakeWorld::cut(const std::string& a, const std::string& b) {
 
 // Sends what the link may send now.
 void FakeWorld::transmit(FakeLink* from) {
-  if (from->closing_ || from->held_ || from->handler_ == nullptr) return;
+  if (from->closing_ || from->handler_ == nullptr) return;
   FakeLink* to = find(from->other_);
   while (!from->output_.empty() && from->in_flight_ < window_) {
-    const size_t length = std::min(from->output_.view().size(), window_ - from->in_flight_);
-    std::string bytes(from->output_.view().substr(0, length));
+    const std::string_view pending = from->output_.view(from->handler_->sendable_output());
+    if (pending.empty()) return;
+    const size_t length = std::min(pending.size(), window_ - from->in_flight_);
+    std::string bytes(pending.substr(0, length));
     from->output_.consume(length);
     from->in_flight_ += length;
     if (to == nullptr) continue;

@@ -133,7 +133,6 @@ class FakeLink final : public Link {
 
   OutputBuffer& output() override { return output_; }
   void schedule_flush() override {}  // output is looked at after every turn
-  void hold_output(bool held) override { held_ = held; }
   void pause_input(bool paused) override;
   void close_after_flush() override { close_after_flush_ = true; }
   void close_now() override { begin_close("closed by this server", 0); }
@@ -162,7 +161,6 @@ class FakeLink final : public Link {
   std::deque<std::string> incoming_;  // on its way
   std::string input_;
   size_t in_flight_ = 0;
-  bool held_ = false;
   bool paused_ = false;
   bool was_blocked_ = false;
   bool close_after_flush_ = false;
