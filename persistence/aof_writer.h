@@ -21,8 +21,8 @@ namespace tandem {
 // Brings the stream of effects into the AOF's current file: buffers what a turn of the loop
 // produced, writes it at the turn's end, and makes it durable as `appendfsync` says, off the loop.
 // What fails is kept and tried again. With `always` a reply goes out only when a sync that began
-// after its effects were written has succeeded, and so does the stream to replicas: they are never
-// ahead of what this server has after a loss of power.
+// after its effects were written has succeeded, and so does the stream to replicas: while the file
+// can be written and synced, they are not ahead of what this server has after a loss of power.
 class AofWriter {
  public:
   AofWriter(Config& config, Env& env, Clock& clock, Executor& executor);

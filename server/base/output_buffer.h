@@ -31,7 +31,7 @@ class OutputSource {
 // appended any more once they have begun to go out.
 class OutputBuffer {
  public:
-  static constexpr size_t kAll = SIZE_MAX;
+  static constexpr size_t kAll = SIZE_MAX;  // no limit on how much may go out
 
   OutputBuffer() = default;
   OutputBuffer(const OutputBuffer&) = delete;

@@ -639,7 +639,7 @@ TEST_F(AlwaysTest, TheStreamToReplicasGoesNoFurtherThanTheDisk) {
     EXPECT_EQ(server_->persistence.stream_limit(), UINT64_MAX);
     EXPECT_EQ(std::exchange(released, 0), 1);
   }
-  // Replicas may have what this server cannot write, but nobody has been told of it.
+  // A policy that asks for less lets it go.
   server_->run("INCR", "n");
   EXPECT_EQ(server_->persistence.stream_limit(), 20u);
   server_->configure("appendfsync", "everysec");
