@@ -270,7 +270,8 @@ std::optional<WriteReach> Replication::wait(Client& client, WriteGoal* goal, int
 }
 
 void Replication::ask_for_acknowledgements() {
-  if (!replicas_.empty()) feed(encode_request({"REPLCONF", "GETACK", "*"}));
+  // A replica's stream is its primary's: a byte of its own would shift every offset after it.
+  if (!is_replica() && !replicas_.empty()) feed(encode_request({"REPLCONF", "GETACK", "*"}));
 }
 
 std::optional<std::string> Replication::failover(Failover::Request request) {

@@ -141,6 +141,27 @@ TEST_F(ShutdownOfAPair, WhoBecomesAReplicaRefusesItsClients) {
   EXPECT_NE(primary_.info("shutdown_in_milliseconds"), "");
 }
 
+TEST_F(ShutdownOfAPair, AReplicaThatWaitsStaysInLineWithItsPrimary) {
+  ServerProcess last(replica_of(replica_));
+  ASSERT_TRUE(eventually([&] { return caught_up(replica_, last); }));
+  EXPECT_EQ(replica_.run("CONFIG", "SET", "shutdown-timeout", "300"), "OK");
+  last.process().signal(SIGSTOP);
+  EXPECT_EQ(primary_.run("SET", "key", "new"), "OK");
+  EXPECT_TRUE(eventually([this] { return replica_.run("GET", "key") == "\"new\""; }));
+  replica_.process().signal(SIGTERM);
+  EXPECT_TRUE(eventually([this] { return !replica_.info("shutdown_in_milliseconds").empty(); }));
+  EXPECT_EQ(replica_.run("SHUTDOWN", "ABORT"), "OK");
+  last.process().signal(SIGCONT);
+  // What they resume from is what they have.
+  EXPECT_NE(primary_.run("CLIENT", "KILL", "TYPE", "replica"), "(integer) 0");
+  EXPECT_EQ(primary_.run("SET", "key", "newer"), "OK");
+  EXPECT_TRUE(
+      eventually([&] { return caught_up(primary_, replica_) && caught_up(replica_, last); }));
+  EXPECT_EQ(replica_.run("GET", "key"), "\"newer\"");
+  EXPECT_EQ(last.run("GET", "key"), "\"newer\"");
+  EXPECT_EQ(primary_.info("sync_full"), "1");
+}
+
 TEST_F(ShutdownOfAPair, ASignalCanAskNotToWait) {
   timeout("300");
   EXPECT_EQ(primary_.run("CONFIG", "SET", "shutdown-on-sigint", "now save"), "OK");

@@ -69,6 +69,8 @@ Server& SimNode::server() {
   return *process_->server;
 }
 
+bool SimNode::dying() const { return up() && process_->env.dead(); }
+
 void SimNode::run(const std::function<void()>& work) {
   assert(up());
   process_->loop.run(work);

@@ -32,6 +32,8 @@ class SimNode {
   // What its configuration file says about replication from the next start on.
   void set_role(std::string config) { role_ = std::move(config); }
   bool up() const { return process_ != nullptr; }
+  // Up for the rest of this turn only: it has died at its disk.
+  bool dying() const;
   // While up.
   Server& server();
   const Settings& settings() const;

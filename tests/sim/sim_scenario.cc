@@ -332,7 +332,7 @@ bool SimScenario::is_quiet() {
   // A shutdown may still wait for replicas.
   const bool staying =
       std::all_of(cluster_.nodes().begin(), cluster_.nodes().end(), [](const auto& node) {
-        return node->up() && !node->server().executor().state().shutting_down;
+        return node->up() && !node->dying() && !node->server().executor().state().shutting_down;
       });
   return idle && jobs_.idle() && !failover_ && staying && cluster_.in_sync();
 }
