@@ -20,8 +20,10 @@ namespace {
 constexpr uint64_t kFailuresBeforeDelay = 3;
 constexpr int64_t kFirstDelayMs = 60 * 1000;
 constexpr int64_t kMaxDelayMs = 60 * kFirstDelayMs;
-// While writes are refused until a rewrite succeeds, it is tried more often.
+// While writes are refused until a rewrite succeeds, it is tried more often: service is to resume
+// soon after the disk can be written again.
 constexpr int64_t kFirstRepairDelayMs = 1000;
+constexpr uint64_t kMostRepairDoublings = 4;
 
 Status write_new_base(Env& env, const std::string& path, const SnapshotSource& source,
                       const SnapshotOptions& options, bool as_rdb) {
@@ -305,7 +307,8 @@ bool Aof::should_grow_rewrite() const {
 
 bool Aof::rewrite_throttled() const {
   if (writer_.sync_failed()) {
-    const int64_t delay = kFirstRepairDelayMs << std::min<uint64_t>(stats_.consecutive_failures, 6);
+    const int64_t delay = kFirstRepairDelayMs
+                          << std::min(stats_.consecutive_failures, kMostRepairDoublings);
     return stats_.consecutive_failures > 0 && clock_.monotonic_ms() - last_failure_ms_ < delay;
   }
   if (stats_.consecutive_failures < kFailuresBeforeDelay) return false;

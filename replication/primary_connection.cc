@@ -219,6 +219,7 @@ bool PrimaryConnection::handshake_outcome(const PrimaryHandshake::Outcome& outco
       return false;
     case PrimaryHandshake::Kind::kContinue:
       parts_.psync_answered(true);
+      empty_too_ = false;
       parts_.resumed(outcome.id);
       enter_stream();
       return false;
@@ -291,6 +292,7 @@ void PrimaryConnection::loaded(Status result) {
     retry("Failed trying to load the MASTER synchronization DB: " + result.error().to_string());
     return;
   }
+  empty_too_ = false;
   keep_snapshot_file();
   drop_transfer();
   log_notice("MASTER <-> REPLICA sync: Finished with success");

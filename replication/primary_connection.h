@@ -53,8 +53,8 @@ class PrimaryConnection {
   explicit PrimaryConnection(Parts parts);
   ~PrimaryConnection();
 
-  // Follows the configured primary, or another one than before; `empty_too`: even one that has
-  // nothing (replica-refuse-empty-primary).
+  // Follows the configured primary, or another one than before; `empty_too`: even if it has nothing
+  // now (replica-refuse-empty-primary). One that loses everything later is refused again.
   void start(bool empty_too = false);
   // Follows nobody any more.
   void stop();
@@ -128,7 +128,7 @@ class PrimaryConnection {
   int64_t last_io_ms_ = 0;
   int64_t down_since_ms_ = -1;
   bool acknowledge_wanted_ = false;
-  bool empty_too_ = false;
+  bool empty_too_ = false;    // until there is a sync
   bool tried_again_ = false;  // since the last cron()
   uint64_t bytes_in_ = 0, raw_bytes_in_ = 0;
 

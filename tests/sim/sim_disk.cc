@@ -23,7 +23,9 @@ void SimDisk::File::sync() {
 }
 
 void SimDisk::File::fail_to_sync() {
-  if (same_bytes < bytes.size()) given_up_from = std::min(given_up_from, same_bytes);
+  if (same_bytes == bytes.size()) return;
+  given_up_from = std::min(given_up_from, same_bytes);
+  ++times_given_up;
 }
 
 SimDisk::FilePtr SimDisk::find(const std::string& path) const {

@@ -41,6 +41,7 @@ class SimDisk {
     size_t same_bytes = 0;  // at the front of both
     // Where the bytes begin that a failed sync has given up.
     size_t given_up_from = std::string::npos;
+    uint64_t times_given_up = 0;
     void truncate(size_t size);
     void sync();
     void fail_to_sync();

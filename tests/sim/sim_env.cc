@@ -40,7 +40,10 @@ std::string without_numbers(std::string path) {
 class SimEnv::Writer final : public WritableFile {
  public:
   Writer(SimEnv* env, std::string path, SimDisk::FilePtr file)
-      : env_(*env), path_(std::move(path)), file_(std::move(file)) {}
+      : env_(*env),
+        path_(std::move(path)),
+        file_(std::move(file)),
+        known_given_up_(file_->times_given_up) {}
 
   Status append(std::string_view bytes) override {
     const size_t part = bytes.empty() ? 0 : env_.world_.random().below(bytes.size());
@@ -63,12 +66,15 @@ class SimEnv::Writer final : public WritableFile {
 
   Status sync() override {
     DiskFaults& faults = env_.disk_.faults();
-    const bool fails = faults.sync_error || std::exchange(faults.one_sync_error, false);
+    const bool fails_now = faults.sync_error || std::exchange(faults.one_sync_error, false);
+    // What was given up is told once through every opened file.
+    const bool fails = fails_now || known_given_up_ != file_->times_given_up;
     Status status;
     if (env_.proceeds(path_, "sync", fails, &status)) {
       file_->sync();
-    } else if (fails && faults.forgetful && !env_.gone()) {
-      file_->fail_to_sync();
+    } else if (fails && !env_.gone()) {
+      if (fails_now && faults.forgetful) file_->fail_to_sync();
+      known_given_up_ = file_->times_given_up;
     }
     return status;
   }
@@ -87,6 +93,7 @@ class SimEnv::Writer final : public WritableFile {
   SimEnv& env_;
   const std::string path_;
   SimDisk::FilePtr file_;
+  uint64_t known_given_up_;
 };
 
 class SimEnv::Reader final : public ReadableFile {

@@ -51,8 +51,9 @@ void SimNetwork::cut(const std::string& a, const std::string& b) {
   for (const auto& [id, link] : links_) {
     if (pair_of(link->loop_.host(), link->peer_host_) != pair_of(a, b)) continue;
     const int64_t delay_us = world_.between(0, world_.one_in(4) ? kLateUs : kSoonUs);
-    link->loop_.post(delay_us, [this, link_id = id] {
-      if (SimLink* cut_off = find(link_id)) cut_off->begin_close("Connection reset by peer");
+    link->loop_.post(delay_us, [this, link_id = id, healed = healed_] {
+      SimLink* cut_off = find(link_id);
+      if (cut_off != nullptr && healed == healed_) cut_off->begin_close("Connection reset by peer");
     });
   }
 }
@@ -70,6 +71,7 @@ void SimNetwork::refuse(const std::string& host, bool refused) {
 }
 
 void SimNetwork::heal() {
+  ++healed_;
   refusing_.clear();
   stalled_until_us_.clear();
 }

@@ -68,6 +68,7 @@ class SimNetwork {
   std::map<uint64_t, SimLink*> links_;
   std::map<Hosts, SimPath> paths_;
   std::map<Hosts, int64_t> stalled_until_us_;
+  uint64_t healed_ = 0;  // times; a cut that has not happened before does not happen any more
   std::set<std::string> refusing_;
 };
 

@@ -78,6 +78,21 @@ TEST_F(EmptyPrimaryTest, ForceTakesTheSync) {
   EXPECT_EQ(on_replica({"REPLICAOF", "p", "6379", "NOW"}), "ERR syntax error");
 }
 
+TEST_F(EmptyPrimaryTest, ForceIsForOneSync) {
+  lose_the_primary("replica-refuse-empty-primary yes\n");
+  ASSERT_TRUE(refused());
+  EXPECT_EQ(on_replica({"REPLICAOF", "p", "6379", "FORCE"}), "OK");
+  ASSERT_TRUE(synced());
+  TestClient(&world_, "p").ask({"SET", "key", "new value"});
+  ASSERT_TRUE(synced());
+  primary_.reset();
+  MemoryEnv another_disk;
+  start_primary(&another_disk);
+  ASSERT_TRUE(refused());
+  EXPECT_EQ(on_replica({"GET", "key"}), "new value");
+  primary_.reset();
+}
+
 TEST_F(EmptyPrimaryTest, TheReplicaCanTakeItsPlace) {
   lose_the_primary("replica-refuse-empty-primary yes\n");
   ASSERT_TRUE(refused());
