@@ -30,6 +30,8 @@ void SimScenario::make_durable() {
   } else {
     for (const auto& node : cluster_.nodes()) begin_aof(*node);
     wait_for_syncs();
+    // A sync that took its time may have failed meanwhile.
+    for (const auto& node : cluster_.nodes()) begin_aof(*node);
   }
 }
 
