@@ -138,7 +138,10 @@ Status Aof::load_and_open() {
   if (Status status = load_files(loader); !status.ok()) return status;
   loaded_ = loader.counts();
   if (Status status = lock_directory(); !status.ok()) return status;
-  if (Status status = env_.sync_directory(parent_directory()); !status.ok()) return status;
+  // The process before may have died with names that are not durable yet, the manifest's too.
+  for (const std::string& names : {parent_directory(), directory_}) {
+    if (Status status = env_.sync_directory(names); !status.ok()) return status;
+  }
   Status status = fresh ? create_first_base() : settle_base(take_over);
   if (status.ok()) status = cut_last_file(loader);
   if (status.ok()) status = sync_last_file();
