@@ -94,8 +94,8 @@ class Replication final : public EffectSink, public ClientObserver {
 
   // Whether all replicas have acknowledged the whole stream; one in a full sync has not.
   bool replicas_in_sync() const { return replicas_.all_acknowledged(history_.offset()); }
-  // Has the replicas of a primary say how far they are, instead of once a second as those of a
-  // replica do.
+  // Has the replicas say how far they are at once, instead of within a second. Nothing happens on a
+  // replica: its stream is its primary's.
   void ask_for_acknowledgements();
   // This server was a primary and becomes a replica: the error is for clients that wait.
   std::function<void(std::string_view error)> on_demotion = [](std::string_view) {};
